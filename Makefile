@@ -1,0 +1,54 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Both set up .venv from the hashed lock.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+SERVE ?= 1
+CLUES_DEMO ?= 12000
+# The prefix of the benchmarks to run; empty runs all.
+ONLY ?=
+# Paths in the home folder.
+HOME_DIR ?= home
+
+export MLFLOW_DISABLE_TELEMETRY := true
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: demo test check bench lock clean
+
+demo: $(VENV)/run.stamp
+	$(BIN)/clues demo --home $(HOME_DIR) --clues $(CLUES_DEMO) $(if $(filter 0,$(SERVE)),--no-serve,--serve)
+
+test: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(PYTEST_ARGS)
+
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/dev.stamp
+	$(BIN)/python -m bench.run --only "$(ONLY)"
+
+# The hashes stand in the lock files, the registry's address does not: pip knows its own.
+lock:
+	for extra in "" "--extra dev"; do \
+	  uv pip compile pyproject.toml --extra install $$extra --python-version 3.11 --python-platform linux \
+	    --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	    -o $$( [ -z "$$extra" ] && echo requirements.lock || echo requirements-dev.lock ) || exit 1; \
+	done
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $(VENV)/run.stamp $@
+
+clean:
+	rm -rf $(VENV) $(HOME_DIR) build *.egg-info

@@ -1,0 +1,1 @@
+"""Errors, moments, settings, progress: nothing of the business."""

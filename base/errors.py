@@ -1,0 +1,91 @@
+"""The whole error family.
+
+    CluesError
+    ├── Refused      the input is not what was wanted; the sender can mend it
+    ├── NotFound     the thing named does not exist (or may not be seen: both answer alike)
+    ├── NotReady     right request, wrong time: something must happen first
+    ├── NotAllowed   the caller's role or office does not cover this
+    └── Conflict     the state has moved on since the caller looked
+
+Each says what was wanted, what it got and the cure; values are attributes, so that callers never
+parse a message. HTTP meaning is given in `serving/refusals.py` only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong, where it is, and how to mend it."""
+
+    wanted: str
+    got: str
+    cure: str
+    where: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        return f"{place}wanted {self.wanted}; got {self.got}; cure: {self.cure}"
+
+
+class CluesError(Exception):
+    """Base of the family: `wanted`, `got`, `cure`, `where`, `faults`, and any further values."""
+
+    def __init__(
+        self,
+        *,
+        wanted: str = "",
+        got: str = "",
+        cure: str = "",
+        where: str = "",
+        faults: Sequence[Fault] = (),
+        **values: object,
+    ) -> None:
+        self.faults = tuple(faults) or (Fault(wanted, got, cure, where),)
+        first = self.faults[0]
+        self.wanted, self.got, self.cure, self.where = (
+            first.wanted,
+            first.got,
+            first.cure,
+            first.where,
+        )
+        self.values = values
+        for name, value in values.items():
+            setattr(self, name, value)
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+    @classmethod
+    def gather(cls, faults: Iterable[Fault], **values: object) -> CluesError:
+        """One error that tells all `faults` together."""
+        return cls(faults=tuple(faults), **values)
+
+
+class Refused(CluesError):
+    """The input is not what was wanted; the sender can mend it."""
+
+
+class NotFound(CluesError):
+    """The thing named does not exist, or may not be seen: both answer alike."""
+
+
+class NotReady(CluesError):
+    """The request is right but something must happen first."""
+
+
+class NotAllowed(CluesError):
+    """The caller's role or office does not cover this."""
+
+
+class Conflict(CluesError):
+    """The state has moved on since the caller looked."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A cure for a misspelt name: the nearest known one, else the list of all."""
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"write {close[0]!r}" if close else f"use one of {', '.join(names) or '(none declared)'}"

@@ -1,0 +1,1 @@
+"""`clues ...`: the commands, in the order of a clue's way."""

@@ -1,0 +1,62 @@
+"""`clues demo`: the main job from nothing to a served queue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.options import DEFAULT_HOME, HomeOption, tell
+
+
+def demo(
+    clues: Annotated[int, typer.Option(help="About how many clues.")] = 12_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same province.")] = 7,
+    serve: Annotated[bool, typer.Option(help="Serve the queue afterwards, until Ctrl-C.")] = True,
+    port: Annotated[int, typer.Option(help="The port to serve on.")] = 8000,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """A simulated province: admit, raise, learn, compare, promote, score; then serve the queue."""
+    from base.errors import CluesError
+    from base.progress import Stages
+    from experiments.demo import run_demo
+
+    try:
+        result = run_demo(home, clues=clues, seed=seed, stages=Stages(visible=True))
+        print_result(result)
+        if serve:
+            _serve(home, port)
+    except CluesError as error:
+        tell(str(error))
+        raise typer.Exit(2) from None
+
+
+def print_result(result: dict[str, Any]) -> None:
+    """The table of cases found, and how long it took."""
+    print(f"\nclues {result['clues']}, cases among the judged {result['cases']}")
+    print("share of all cases found in the first part of the queue\n")
+    print(f"{'order':<22}{'10 %':>8}{'20 %':>8}{'30 %':>8}")
+    for name, found in sorted(result["cases_found"].items(), key=lambda item: -item[1]["20"]):
+        shares = "".join(f"{found[part]:>8.1%}" for part in ("10", "20", "30"))
+        print(f"{name:<22}{shares}")
+    print(f"\ncases ranked in the bottom half: {result['tail_recall_loss']:.1%}")
+    print(f"calibration error (ECE):         {result['ece']:.4f}")
+    print("\nseconds")
+    for name, seconds in result["seconds"].items():
+        print(f"  {name:<12}{seconds:>8.1f}")
+    print(f"\nscorer {result['scorer'][:12]}, figures in {result['written']}")
+
+
+def _serve(home: Path, port: int) -> None:
+    from base.moment import WallClock
+    from governance.home import Home
+    from scoring.ledger import open_ledger
+    from serving.keys import create
+    from serving.run import serve as serve_home
+
+    opened = Home.open(home)
+    clock = WallClock(opened.jurisdiction.timezone)
+    key = create(open_ledger(opened.ledger_url), role="dispatcher", office_id=None, clock=clock)
+    print(f"\nhttp://127.0.0.1:{port}  (sign in as dispatcher with the key {key['key']})")
+    serve_home(opened, host="127.0.0.1", port=port, workers=1)

@@ -1,0 +1,137 @@
+"""Records come in: init, simulate, admit, quarantine, raise, outcome."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.options import DEFAULT_HOME, HomeOption, JsonOption, answers, tell
+
+Files = Annotated[list[Path], typer.Argument(help="csv, csv.gz, jsonl or parquet files.")]
+
+
+@answers
+def init(
+    jurisdiction: Annotated[str, typer.Argument(help="A bundled name, or a folder.")],
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> dict[str, Any]:
+    """Make a home for a jurisdiction, after checking everything its folder declares."""
+    from clues.clue import clue_column_types, source_types
+    from clues.supervision import load_supervision_models
+    from dispatch.offices import load_offices
+    from features.definition import load_features
+    from governance.home import Home
+    from governance.jurisdiction import load_jurisdiction
+    from training.experiment import load_experiments
+
+    loaded = load_jurisdiction(jurisdiction)
+    models = load_supervision_models(loaded)
+    features = load_features(
+        loaded.folder / "features.yaml",
+        sources=source_types(loaded),
+        clue_columns=clue_column_types(loaded),
+    )
+    load_offices(loaded.folder / "offices.yaml")
+    experiments = load_experiments(loaded.folder / "experiments")
+    Home.create(home, loaded)
+    return {
+        "home": str(home),
+        "jurisdiction": loaded.name,
+        "record_sets": list(loaded.contracts),
+        "supervision_models": [model.name for model in models],
+        "features": len(features.features),
+        "experiments": sorted(experiments),
+    }
+
+
+@answers
+def simulate(
+    jurisdiction: Annotated[str, typer.Argument(help="anhui, the simulated province.")],
+    clues: Annotated[int, typer.Option(help="About how many clues the records will raise.")],
+    out: Annotated[Path, typer.Option(help="Where the files go; the truth apart in OUT/truth.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same province.")] = 7,
+    months: Annotated[int, typer.Option(help="How many months of history.")] = 60,
+    as_json: JsonOption = False,
+) -> dict[str, Any]:
+    """Write the record files of a fictitious province whose truth is known."""
+    from base.errors import Refused
+    from base.progress import Stages
+    from experiments.province.simulate import simulate as simulate_province
+
+    if jurisdiction != "anhui":
+        raise Refused(wanted="anhui", got=repr(jurisdiction), cure="only anhui is simulated")
+    return simulate_province(out, clues=clues, seed=seed, months=months, stages=Stages())
+
+
+@answers
+def admit(
+    record_set: Annotated[str, typer.Argument(help="A record set of the jurisdiction.")],
+    files: Files,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> dict[str, Any]:
+    """Admit files as one batch: every row is admitted, quarantined, or known already."""
+    from base.moment import WallClock
+    from base.progress import Stages
+    from governance.home import Home
+    from governance.intake import admit as admit_files
+
+    opened = Home.open(home)
+    with Stages().stage(f"admit {record_set}") as bar:
+        clock = WallClock(opened.jurisdiction.timezone)
+        receipt = admit_files(opened, record_set, files, clock, bar)
+    for notice in receipt.notices:
+        tell(str(notice))
+    answer = receipt.as_json()
+    return answer if as_json else {key: answer[key] for key in answer if key != "notices"}
+
+
+@answers
+def quarantine(
+    record_set: Annotated[str, typer.Argument(help="A record set of the jurisdiction.")],
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> dict[str, Any]:
+    """What a record set could not use, row by row, with the reasons."""
+    from governance.home import Home
+    from governance.quarantine import read
+
+    return {"rows": read(Home.open(home), record_set)}
+
+
+@answers
+def raise_clues(
+    until: Annotated[str, typer.Option(help="Run every cycle up to and including this moment.")],
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> dict[str, Any]:
+    """Run the supervision models over the records known at each cycle."""
+    from base.moment import parse_moment
+    from base.progress import Stages
+    from clues.raising import raise_until
+    from governance.home import Home
+
+    opened = Home.open(home)
+    moment = parse_moment(until, opened.jurisdiction.timezone)
+    with Stages().stage("raise") as bar:
+        raised = raise_until(opened, moment, bar)
+    return {name: asdict(count) for name, count in raised.items()}
+
+
+@answers
+def outcome(
+    file: Annotated[Path, typer.Argument(help="csv, csv.gz, jsonl or parquet of outcomes.")],
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> dict[str, Any]:
+    """Take in what became of clues; an outcome is a record like any other."""
+    from base.moment import WallClock
+    from dispatch.outcome import take_outcomes
+    from governance.home import Home
+
+    opened = Home.open(home)
+    return take_outcomes(opened, file, WallClock(opened.jurisdiction.timezone))

@@ -1,0 +1,90 @@
+"""The scorers learn: features, train, promote."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.options import DEFAULT_HOME, HomeOption, JsonOption, answers
+
+
+@answers
+def features(
+    output: Annotated[Path, typer.Option(help="The Parquet file to write.")],
+    clues: Annotated[
+        Path | None, typer.Option(help="Parquet with clue_id; others are left.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All clues ever raised.")] = False,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> dict[str, Any]:
+    """Compute the declared features of clues, each at its own moment."""
+    import pyarrow.parquet as pq
+
+    from base.errors import Refused
+    from base.progress import Stages
+    from base.settings import Settings
+    from clues.register import read_clues, require_clues
+    from features.declared import declared_features
+    from features.table import build_features
+    from governance.home import Home
+    from governance.reading import Records
+
+    if (clues is None) == (not every):
+        raise Refused(wanted="--clues FILE or --all", got="both or neither", cure="give one")
+    opened = Home.open(home)
+    rows = require_clues(opened)
+    if clues is not None:
+        rows = read_clues(opened, pq.read_table(clues, columns=["clue_id"])["clue_id"].to_pylist())
+    definitions = declared_features(opened)
+    started = time.perf_counter()
+    with Records(opened) as records, Stages().stage("features") as bar:
+        table = build_features(definitions, rows, records, threads=Settings().threads, progress=bar)
+    pq.write_table(table, output)
+    return {
+        "rows": table.num_rows,
+        "features": len(definitions.features),
+        "fingerprint": definitions.fingerprint,
+        "seconds": round(time.perf_counter() - started, 3),
+        "output": str(output),
+    }
+
+
+@answers
+def train(
+    experiment: Annotated[str, typer.Argument(help="NAME, or JURISDICTION/NAME.")],
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> dict[str, Any]:
+    """Run an experiment: label, split, fit, calibrate, compare with baselines, register."""
+    from base.moment import WallClock
+    from base.progress import Stages
+    from governance.home import Home
+    from training.train import train as train_experiment
+
+    opened = Home.open(home)
+    clock = WallClock(opened.jurisdiction.timezone)
+    return train_experiment(opened, experiment, clock, Stages()).as_json()
+
+
+@answers
+def promote(
+    scorer: Annotated[str, typer.Argument(help="The scorer's digest, or its first 8 digits.")],
+    by: Annotated[str, typer.Option(help="Who proposes.")],
+    approved_by: Annotated[
+        str, typer.Option("--approved-by", help="Who approves: another person.")
+    ],
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> dict[str, Any]:
+    """Make a scorer the champion; two persons are needed."""
+    from base.moment import WallClock
+    from governance.home import Home
+    from training.promote import promote as promote_scorer
+
+    opened = Home.open(home)
+    clock = WallClock(opened.jurisdiction.timezone)
+    return promote_scorer(opened, scorer, by=by, approved_by=approved_by, clock=clock)

@@ -1,0 +1,39 @@
+"""The door: every command, in the order of a clue's way."""
+
+from __future__ import annotations
+
+import os
+
+import typer
+
+from cli import intake, learning, working
+from cli.demo import demo
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+app = typer.Typer(
+    name="clues",
+    help="Tells a procuratorate which clue deserves the next working day, and why.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("init")(intake.init)
+app.command("simulate")(intake.simulate)
+app.command("admit")(intake.admit)
+app.command("quarantine")(intake.quarantine)
+app.command("raise")(intake.raise_clues)
+app.command("outcome")(intake.outcome)
+app.command("features")(learning.features)
+app.command("train")(learning.train)
+app.command("promote")(learning.promote)
+app.command("score")(working.score)
+app.command("explain")(working.explain)
+app.command("serve")(working.serve)
+app.add_typer(working.keys, name="key")
+app.command("demo")(demo)
+
+
+def run() -> None:
+    """Entry point of `clues`."""
+    app()

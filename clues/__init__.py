@@ -1,0 +1,1 @@
+"""Clue research and judgement centre: supervision models raise clues from records known then."""

@@ -1,0 +1,1 @@
+"""What could be known about a clue at its moment: definitions, the sweep, lineage."""

@@ -1,0 +1,248 @@
+"""Feature definitions: declared once in YAML, frozen, and known by their hash.
+
+`load_features` turns a `features.yaml` into a `FeatureSet`: one `Feature` per column of the
+feature table, in the file's order. Whatever names something that does not exist is refused, all
+faults together, with the nearest name that does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from base.bilingual import Bilingual
+from base.declared import declared_faults, load_declared
+from base.errors import Fault, Refused, nearest
+from features.condition import condition_faults
+from features.shapes import (
+    FeatureFile,
+    HistoryFeature,
+    HistoryGroup,
+    RatioGroup,
+    Show,
+    ValueType,
+    Window,
+)
+
+Types = Mapping[str, str]
+DEFAULT_SHOW: dict[str, Show] = {"days_since_last": "days", "rank": "share"}
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Records that are looked at together: one source, one key, one filter."""
+
+    source: str
+    key: tuple[tuple[str, str], ...]
+    where: str | None = None
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of the feature table, and the sentence a reviewer reads for it."""
+
+    name: str
+    kind: str
+    type: ValueType
+    show: Show
+    sentence: Bilingual
+    column: str | None = None
+    window_days: int | None = None
+    grouping: Grouping | None = None
+    of: str | None = None
+    ratio: RatioGroup | None = None
+
+    @property
+    def source(self) -> str | None:
+        return self.grouping.source if self.grouping else None
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """All features, in order. `fingerprint` (sha256 hex) is their identity."""
+
+    features: tuple[Feature, ...]
+    declared: FeatureFile
+
+    @cached_property
+    def fingerprint(self) -> str:
+        canonical = json.dumps(
+            self.declared.model_dump(mode="json"), sort_keys=True, ensure_ascii=False
+        )
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        return tuple(feature.name for feature in self.features)
+
+    def feature(self, name: str) -> Feature:
+        return next(feature for feature in self.features if feature.name == name)
+
+
+def load_features(
+    given: Path | Mapping[str, Any], *, sources: Mapping[str, Types], clue_columns: Types
+) -> FeatureSet:
+    """Read and check definitions.
+
+    `sources` maps record set -> column -> type, `clue_columns` the clue's columns -> type (types
+    are those of contracts). Raises Refused with every fault.
+    """
+    where = given.name if isinstance(given, Path) else "features"
+    declared = _declared(given, where)
+    checker = _Checker(sources, clue_columns, where)
+    faults = checker.check(declared)
+    if faults:
+        raise Refused.gather(faults)
+    return FeatureSet(features=tuple(_expanded(declared)), declared=declared)
+
+
+def _declared(given: Path | Mapping[str, Any], where: str) -> FeatureFile:
+    if isinstance(given, Path):
+        return load_declared(given, FeatureFile)
+    try:
+        return FeatureFile.model_validate(given)
+    except ValidationError as error:
+        raise Refused.gather(declared_faults(error, FeatureFile, where)) from None
+
+
+def _expanded(declared: FeatureFile) -> list[Feature]:
+    plain = [
+        Feature(f.name, "column", f.type, f.show, f.sentence, f.column) for f in declared.columns
+    ]
+    calendar = [
+        Feature(f.name, "calendar", "numeric", f.show, f.sentence, f.part)
+        for f in declared.calendar
+    ]
+    history = [
+        _history(group, feature, window)
+        for group in declared.history
+        for feature in group.features
+        for window in _windows(group, feature)
+    ]
+    ratios = [_ratio(group, window) for group in declared.ratios for window in group.windows]
+    return [*plain, *calendar, *history, *ratios]
+
+
+def _windows(group: HistoryGroup, feature: HistoryFeature) -> tuple[Window, ...]:
+    if feature.windows is not None:
+        return feature.windows
+    return ("all",) if feature.kind == "days_since_last" else group.windows
+
+
+def _history(group: HistoryGroup, feature: HistoryFeature, window: Window) -> Feature:
+    parts = [feature.kind, *([feature.column] if feature.column else [])]
+    show = feature.show or DEFAULT_SHOW.get(feature.kind)
+    return Feature(
+        name=f"{group.group}__{'_'.join(parts)}_{window_word(window)}",
+        kind=feature.kind,
+        type=feature.type,
+        show=show or ("text" if feature.type == "category" else "number"),
+        sentence=feature.sentence,
+        column=feature.column,
+        window_days=None if window == "all" else window,
+        grouping=Grouping(group.source, tuple(group.key.items()), group.where),
+        of=feature.of,
+    )
+
+
+def _ratio(group: RatioGroup, window: Window) -> Feature:
+    return Feature(
+        name=f"{group.group}__ratio_{window_word(window)}",
+        kind="ratio",
+        type="numeric",
+        show="share",
+        sentence=group.sentence,
+        window_days=None if window == "all" else window,
+        grouping=Grouping(group.source, tuple(group.ladder[0].items()), group.where),
+        ratio=group,
+    )
+
+
+def window_word(window: Window) -> str:
+    """How a window stands in a feature's name."""
+    return "all" if window == "all" else f"{window}d"
+
+
+class _Checker:
+    """Finds every name in a file that does not exist, and every aggregate that could not be."""
+
+    def __init__(self, sources: Mapping[str, Types], clue_columns: Types, where: str) -> None:
+        self.sources, self.clue, self.where = sources, clue_columns, where
+
+    def check(self, declared: FeatureFile) -> list[Fault]:
+        faults: list[Fault] = []
+        for plain in declared.columns:
+            faults += self._known(plain.column, self.clue, "a column of the clue", plain.name)
+        for group in declared.history:
+            faults += self._history(group)
+        for ratio in declared.ratios:
+            faults += self._ratio(ratio)
+        return faults + self._twice(declared)
+
+    def _history(self, group: HistoryGroup) -> list[Fault]:
+        place = group.group
+        if group.source not in self.sources:
+            return self._known(group.source, self.sources, "a record set", place)
+        columns = self.sources[group.source]
+        faults = self._key(group.key, group.source, place)
+        faults += condition_faults(group.where, columns, f"{self.where}: {place}")
+        for feature in group.features:
+            if feature.column is not None:
+                wanted = f"a column of {group.source}"
+                faults += self._known(feature.column, columns, wanted, place)
+                faults += self._summable(feature, columns, place)
+            if feature.of is not None:
+                faults += self._known(feature.of, self.clue, "a column of the clue", place)
+        return faults
+
+    def _ratio(self, ratio: RatioGroup) -> list[Fault]:
+        if ratio.source not in self.sources:
+            return self._known(ratio.source, self.sources, "a record set", ratio.group)
+        columns = self.sources[ratio.source]
+        place = f"{self.where}: {ratio.group}"
+        faults = condition_faults(ratio.where, columns, place)
+        faults += condition_faults(ratio.numerator, columns, place)
+        for step in ratio.ladder:
+            faults += self._key(step, ratio.source, ratio.group)
+        return faults
+
+    def _key(self, key: Mapping[str, str], source: str, place: str) -> list[Fault]:
+        faults = []
+        for ours, theirs in key.items():
+            faults += self._known(ours, self.clue, "a column of the clue (key)", place)
+            wanted = f"a column of {source} (key)"
+            faults += self._known(theirs, self.sources[source], wanted, place)
+        return faults
+
+    def _known(self, name: str, known: Mapping[str, Any], wanted: str, place: str) -> list[Fault]:
+        if name in known:
+            return []
+        return [Fault(wanted, repr(name), nearest(name, known), f"{self.where}: {place}")]
+
+    def _summable(self, feature: HistoryFeature, columns: Types, place: str) -> list[Fault]:
+        kind = columns.get(str(feature.column), "integer")
+        where = f"{self.where}: {place}"
+        if feature.kind in ("sum", "mean") and kind != "integer":
+            cure = "declare the column in whole units (cents), so that sums are exact in any order"
+            return [Fault("an integer column to add up", f"{feature.column} ({kind})", cure, where)]
+        numeric = kind in ("integer", "number")
+        if feature.kind in ("min", "max", "rank") and not numeric:
+            cure = "use last or distinct, or a number"
+            return [Fault("a number to compare", f"{feature.column} ({kind})", cure, where)]
+        if feature.kind == "last" and feature.type == "numeric" and not numeric:
+            cure = "write type: category"
+            return [Fault("a number", f"{feature.column} ({kind})", cure, where)]
+        return []
+
+    def _twice(self, declared: FeatureFile) -> list[Fault]:
+        names = [feature.name for feature in _expanded(declared)]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        cure = "rename the group, or leave one out"
+        return [Fault("each feature once", f"{name} twice", cure, self.where) for name in twice]

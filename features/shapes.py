@@ -1,0 +1,98 @@
+"""The shape of `features.yaml`; its JSON Schema is docs/schema/features.schema.json."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from base.bilingual import Bilingual
+
+Show = Literal["number", "cents", "share", "days", "date", "text"]
+ValueType = Literal["numeric", "category"]
+Window = Annotated[int, Field(ge=1, le=36_525)] | Literal["all"]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+HistoryKind = Literal[
+    "count", "exists", "sum", "mean", "min", "max", "last", "distinct", "days_since_last", "rank"
+]
+NEEDS_COLUMN = {"sum", "mean", "min", "max", "last", "distinct", "rank"}
+
+
+class Declared(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ColumnFeature(Declared):
+    """A plain column of the clue."""
+
+    name: Name
+    column: Name
+    type: ValueType = "numeric"
+    show: Show = "number"
+    sentence: Bilingual
+
+
+class CalendarFeature(Declared):
+    """A part of the clue's moment: month 1-12, weekday 1-7 (Monday 1), quarter 1-4."""
+
+    name: Name
+    part: Literal["month", "weekday", "quarter", "day_of_year"]
+    show: Show = "number"
+    sentence: Bilingual
+
+
+class HistoryFeature(Declared):
+    """One aggregate over the records of a group, in each of its windows."""
+
+    kind: HistoryKind
+    column: Name | None = None
+    of: Name | None = None
+    type: ValueType = "numeric"
+    show: Show | None = None
+    windows: tuple[Window, ...] | None = None
+    sentence: Bilingual
+
+    @model_validator(mode="after")
+    def _column_where_needed(self) -> HistoryFeature:
+        if (self.kind in NEEDS_COLUMN) != (self.column is not None):
+            need = "needs" if self.kind in NEEDS_COLUMN else "takes no"
+            raise ValueError(f"kind {self.kind} {need} column")
+        if (self.kind == "rank") != (self.of is not None):
+            raise ValueError("`of` (the clue's own column) belongs to kind rank, and only there")
+        if self.type == "category" and self.kind != "last":
+            raise ValueError("only kind last can be a category (the state as of the moment)")
+        return self
+
+
+class HistoryGroup(Declared):
+    """Records of one source that share a key with the clue, perhaps filtered."""
+
+    group: Name
+    source: Name
+    key: dict[Name, Name]
+    where: str | None = None
+    windows: tuple[Window, ...]
+    features: Annotated[tuple[HistoryFeature, ...], Field(min_length=1)]
+
+
+class RatioGroup(Declared):
+    """A share of records, shrunk level by level towards the last step of the ladder."""
+
+    group: Name
+    source: Name
+    where: str | None = None
+    numerator: str
+    ladder: Annotated[tuple[dict[Name, Name], ...], Field(min_length=1)]
+    prior: Annotated[float, Field(ge=0, le=1)]
+    strength: Annotated[float, Field(gt=0)]
+    windows: tuple[Window, ...]
+    sentence: Bilingual
+
+
+class FeatureFile(Declared):
+    """The whole file."""
+
+    columns: tuple[ColumnFeature, ...] = ()
+    calendar: tuple[CalendarFeature, ...] = ()
+    history: tuple[HistoryGroup, ...] = ()
+    ratios: tuple[RatioGroup, ...] = ()

@@ -1,0 +1,154 @@
+"""Records and clues of one grouping, sorted for the sweep: DuckDB sorts, numpy cuts the slices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from features.definition import Grouping
+from features.kernel import FOREVER
+from governance.checks import quoted
+from governance.reading import Records
+
+Ints = npt.NDArray[np.int64]
+MICROS_PER_DAY = 86_400_000_000
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Arrays of the sweep. Times are microseconds since 1970.
+
+    `records` has record_no and the value columns, in the order of `entry`; `clue_at[q]` is the row
+    of the q-th sorted clue in the caller's table. Clues without a key are not here.
+    """
+
+    records: pa.Table
+    entry: Ints
+    happened: Ints
+    retracted: Ints
+    first: Ints
+    last: Ints
+    lead: Ints
+    tail: Ints
+    moment: Ints
+    clue_at: Ints
+
+    def leave(self, window_days: int | None) -> Ints:
+        """The last moment at which each record is active, for a window (None = all)."""
+        if window_days is None:
+            return self.retracted
+        return np.minimum(self.happened + window_days * MICROS_PER_DAY, self.retracted)
+
+    def blocks(self, count: int) -> list[slice]:
+        """The keys cut into `count` runs of about equally many records and clues."""
+        weight = np.cumsum(self.last - self.first + self.tail - self.lead)
+        if len(weight) == 0:
+            return []
+        goals = weight[-1] * np.arange(1, count) / count
+        cuts = [0, *np.searchsorted(weight, goals).tolist(), len(weight)]
+        return [slice(a, b) for a, b in pairwise(cuts) if b > a]
+
+
+def micros(column: pa.ChunkedArray | pa.Array) -> Ints:
+    """A timestamp column as int64 microseconds; nulls as FOREVER."""
+    times = column.cast(pa.timestamp("us")).cast(pa.int64()).fill_null(FOREVER)
+    return np.asarray(times.to_numpy(zero_copy_only=False), np.int64)
+
+
+def slices_of(
+    records: Records,
+    grouping: Grouping,
+    clues: pa.Table,
+    columns: Sequence[str],
+    computed: Sequence[str] = (),
+) -> Slices:
+    """Lay out the records that share `grouping`'s key with any clue, and the clues that have one.
+
+    `columns` are carried along; `computed` are SQL expressions, carried as c0, c1, ...
+    """
+    code, keys = _clue_codes(records, grouping, clues)
+    rows = _sorted_records(records, grouping, keys, columns, computed)
+    return _cut(rows, code, clues)
+
+
+def _clue_codes(records: Records, grouping: Grouping, clues: pa.Table) -> tuple[Ints, pa.Table]:
+    """Each clue's key as a dense code (-1 where any part is NULL), and the table of keys.
+
+    Keys of both sides are compared as text, so that 60609 and '60609' are one.
+    """
+    if not grouping.key:
+        return np.zeros(clues.num_rows, np.int64), pa.table({"clues_key": [0]})
+    connection = records.connection().cursor()
+    listed = [ours for ours, _ in grouping.key]
+    numbers = pa.array(np.arange(clues.num_rows))
+    connection.register(
+        "asking", clues.select(list(dict.fromkeys(listed))).append_column("clues_row", numbers)
+    )
+    text = ", ".join(f"{quoted(name)}::VARCHAR AS k{i}" for i, name in enumerate(listed))
+    names = ", ".join(f"k{i}" for i in range(len(listed)))
+    whole = " AND ".join(f"k{i} IS NOT NULL" for i in range(len(listed)))
+    coded = connection.sql(f"""
+        SELECT clues_row, {names}, dense_rank() OVER (ORDER BY {names}) - 1 AS code
+        FROM (SELECT clues_row, {text} FROM asking) WHERE {whole}
+    """).to_arrow_table()
+    code = np.full(clues.num_rows, -1, np.int64)
+    code[coded["clues_row"].to_numpy()] = coded["code"].to_numpy()
+    keys = (
+        coded.drop_columns(["clues_row"])
+        .group_by(["code", *(f"k{i}" for i in range(len(listed)))])
+        .aggregate([])
+    )
+    return code, keys
+
+
+def _sorted_records(
+    records: Records,
+    grouping: Grouping,
+    keys: pa.Table,
+    columns: Sequence[str],
+    computed: Sequence[str],
+) -> pa.Table:
+    connection = records.connection().cursor()
+    carried = [quoted(name) for name in dict.fromkeys(columns)]
+    carried += [f"({sql}) AS c{i}" for i, sql in enumerate(computed)]
+    carried += [f"{quoted(theirs)}::VARCHAR AS r{i}" for i, (_, theirs) in enumerate(grouping.key)]
+    code, join = "0", ""
+    if grouping.key:
+        connection.register("wanted_keys", keys)
+        match = " AND ".join(f"r.r{i} = w.k{i}" for i in range(len(grouping.key)))
+        code, join = "w.code", f"JOIN wanted_keys w ON {match}"
+    where = f"WHERE ({grouping.where})" if grouping.where else ""
+    kept = ", ".join(["record_no", "happened_at", "known_at", "retracted_at", *carried])
+    return connection.sql(f"""
+        SELECT ({code})::BIGINT AS key_code, r.* EXCLUDE (happened_at, known_at, retracted_at),
+               epoch_us(greatest(r.known_at, r.happened_at)) AS entry_us,
+               epoch_us(r.happened_at) AS happened_us,
+               coalesce(epoch_us(r.retracted_at), {FOREVER}) AS retracted_us
+        FROM (SELECT {kept} FROM {quoted(grouping.source)} {where}) r {join}
+        ORDER BY key_code, entry_us, happened_us, record_no
+    """).to_arrow_table()
+
+
+def _cut(rows: pa.Table, code: Ints, clues: pa.Table) -> Slices:
+    moment = micros(clues["raised_at"])
+    asking = np.flatnonzero(code >= 0)
+    clue_at = asking[np.lexsort((moment[asking], code[asking]))]
+    codes, lead = np.unique(code[clue_at], return_index=True)
+    key_code = np.asarray(rows["key_code"].to_numpy(), np.int64)
+    return Slices(
+        records=rows,
+        entry=np.asarray(rows["entry_us"].to_numpy(), np.int64),
+        happened=np.asarray(rows["happened_us"].to_numpy(), np.int64),
+        retracted=np.asarray(rows["retracted_us"].to_numpy(), np.int64),
+        first=np.searchsorted(key_code, codes, side="left").astype(np.int64),
+        last=np.searchsorted(key_code, codes, side="right").astype(np.int64),
+        lead=lead.astype(np.int64),
+        tail=np.append(lead[1:], len(clue_at)).astype(np.int64),
+        moment=moment[clue_at],
+        clue_at=clue_at,
+    )

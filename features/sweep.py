@@ -1,0 +1,253 @@
+"""One grouping swept: each aggregate over each window, for every clue that has the key.
+
+Results are arrays in the caller's row order; clues without a key stay missing, never zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from base.errors import Refused
+from features import kernel
+from features.definition import Feature
+from features.slices import MICROS_PER_DAY, Ints, Slices
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+GREATEST_SUM = 2**62
+
+
+class Sweep:
+    """The aggregates of one grouping; what several features need is computed once."""
+
+    def __init__(self, slices: Slices, clues: pa.Table, threads: int) -> None:
+        self.slices, self.clues, self.threads = slices, clues, threads
+        self._blocks = slices.blocks(max(1, threads))
+        self._value = lru_cache(maxsize=None)(self._value_of)
+        self._counted = lru_cache(maxsize=None)(self._count_and_sum)
+        self._greatest = lru_cache(maxsize=None)(self._greatest_of)
+
+    def column(self, feature: Feature) -> pa.Array:
+        """A feature's values, one per clue: float64, or strings for a category; null = missing."""
+        kinds: dict[str, Callable[[Feature], pa.Array]] = {
+            "count": lambda f: self._placed(self._counted(None, f.window_days)[0]),
+            "exists": lambda f: self._placed(self._counted(None, f.window_days)[0] > 0),
+            "sum": lambda f: self._placed(self._counted(f.column, f.window_days)[1]),
+            "mean": self._mean,
+            "min": self._extreme,
+            "max": self._extreme,
+            "last": self._last,
+            "days_since_last": self._days_since_last,
+            "distinct": self._distinct,
+            "rank": self._rank,
+        }
+        return kinds[feature.kind](feature)
+
+    def counts(self, computed: str | None, window_days: int | None) -> tuple[Ints, Ints]:
+        """Per clue row: active records, and those for which the 0/1 column `computed` is 1.
+
+        Clues without a key have none of either.
+        """
+        count, total = self._counted(computed, window_days)
+        spread = np.zeros((2, self.clues.num_rows), np.int64)
+        spread[:, self.slices.clue_at] = count, total
+        return spread[0], spread[1]
+
+    def _mean(self, feature: Feature) -> pa.Array:
+        count, total = self._counted(feature.column, feature.window_days)
+        with np.errstate(invalid="ignore"):
+            return self._placed(total / np.where(count > 0, count, np.nan))
+
+    def _extreme(self, feature: Feature) -> pa.Array:
+        found = self._greatest(feature.column, feature.window_days, feature.kind == "min")
+        values, _ = self._value(feature.column)
+        return self._gathered(found, values)
+
+    def _last(self, feature: Feature) -> pa.Array:
+        found = self._greatest(None, feature.window_days, False)
+        if feature.type == "numeric":
+            column = self.slices.records[str(feature.column)].cast(pa.float64())
+            values = column.to_numpy()  # null becomes NaN: the last state may be unknown
+            return self._gathered(found, values)
+        texts = self.slices.records[str(feature.column)].cast(pa.string()).combine_chunks()
+        spread = np.full(self.clues.num_rows, -1, np.int64)
+        spread[self.slices.clue_at] = found
+        return texts.take(pa.array(spread, mask=spread < 0))
+
+    def _days_since_last(self, feature: Feature) -> pa.Array:
+        found = self._greatest(None, feature.window_days, False)
+        if len(self.slices.happened) == 0:
+            return self._placed(np.full(len(found), np.nan))
+        days = (self.slices.moment - self.slices.happened[found]) // MICROS_PER_DAY
+        return self._placed(np.where(found >= 0, days, np.nan))
+
+    def _distinct(self, feature: Feature) -> pa.Array:
+        encoded = self.slices.records[str(feature.column)].combine_chunks().dictionary_encode()
+        code = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+        leave, s = self.slices.leave(feature.window_days), self.slices
+        count = np.zeros(len(s.moment), np.int64)
+        codes = max(1, len(encoded.dictionary))
+
+        def run(part: slice) -> None:
+            kernel.distinct(
+                s.entry,
+                leave,
+                code,
+                codes,
+                s.first[part],
+                s.last[part],
+                s.lead[part],
+                s.tail[part],
+                s.moment,
+                count,
+            )
+
+        self._everywhere(run)
+        return self._placed(count)
+
+    def _rank(self, feature: Feature) -> pa.Array:
+        """Share of active records whose value lies below the clue's own; missing without either."""
+        s = self.slices
+        values, counted = self._value(feature.column)
+        own = self.clues[str(feature.of)].cast(pa.float64()).to_numpy()[s.clue_at]
+        place, own_place = _places(values.astype(np.float64), counted, own, s)
+        leave = s.leave(feature.window_days)
+        lower, count = np.zeros((2, len(s.moment)), np.int64)
+
+        def run(part: slice) -> None:
+            kernel.below(
+                s.entry,
+                leave,
+                place,
+                counted,
+                own_place,
+                s.first[part],
+                s.last[part],
+                s.lead[part],
+                s.tail[part],
+                s.moment,
+                lower,
+                count,
+            )
+
+        self._everywhere(run)
+        known = (count > 0) & ~np.isnan(own)
+        return self._placed(np.where(known, lower / np.maximum(count, 1), np.nan))
+
+    def _count_and_sum(self, column: str | None, window_days: int | None) -> tuple[Ints, Ints]:
+        s, leave = self.slices, self.slices.leave(window_days)
+        values, counted = self._value(column) if column else (s.entry, self._all)
+        if column:
+            values = _addable(values, counted, column)
+        count, total = np.zeros((2, len(s.moment)), np.int64)
+
+        def run(part: slice) -> None:
+            kernel.count_and_sum(
+                s.entry,
+                leave,
+                values,
+                counted,
+                s.first[part],
+                s.last[part],
+                s.lead[part],
+                s.tail[part],
+                s.moment,
+                count,
+                total,
+            )
+
+        self._everywhere(run)
+        return count, total
+
+    def _greatest_of(self, column: str | None, window_days: int | None, least: bool) -> Ints:
+        s, leave = self.slices, self.slices.leave(window_days)
+        values, counted = self._value(column) if column else (s.happened, self._all)
+        if least:
+            values = -values
+        found = np.full(len(s.moment), -1, np.int64)
+
+        def run(part: slice) -> None:
+            kernel.greatest(
+                s.entry,
+                leave,
+                values,
+                counted,
+                s.first[part],
+                s.last[part],
+                s.lead[part],
+                s.tail[part],
+                s.moment,
+                found,
+            )
+
+        self._everywhere(run)
+        return found
+
+    def _value_of(self, column: str) -> tuple[npt.NDArray[np.generic], Flags]:
+        """A numeric column and where it has a value; int64 stays int64, all else is float64."""
+        given = self.slices.records[column].combine_chunks()
+        counted = given.is_valid().to_numpy(zero_copy_only=False)
+        exact = pa.types.is_integer(given.type) or pa.types.is_boolean(given.type)
+        kind = pa.int64() if exact else pa.float64()
+        values = given.cast(kind).fill_null(0).to_numpy(zero_copy_only=False)
+        return np.ascontiguousarray(values), np.ascontiguousarray(counted)
+
+    @cached_property
+    def _all(self) -> Flags:
+        return np.ones(len(self.slices.entry), np.bool_)
+
+    def _everywhere(self, run: Callable[[slice], None]) -> None:
+        if len(self._blocks) <= 1:
+            for part in self._blocks:
+                run(part)
+            return
+        with ThreadPoolExecutor(self.threads) as pool:
+            list(pool.map(run, self._blocks))
+
+    def _gathered(self, found: Ints, values: npt.NDArray[np.generic]) -> pa.Array:
+        if len(values) == 0:
+            return self._placed(np.full(len(found), np.nan))
+        return self._placed(np.where(found >= 0, values[found].astype(np.float64), np.nan))
+
+    def _placed(self, values: npt.NDArray[np.generic]) -> pa.Array:
+        """Values of the sorted clues back in the caller's rows, as float64 with nulls."""
+        spread = np.full(self.clues.num_rows, np.nan)
+        spread[self.slices.clue_at] = values
+        return pa.array(spread, from_pandas=True)
+
+
+def _addable(values: npt.NDArray[np.generic], counted: Flags, column: str) -> Ints:
+    """Integers whose sum cannot overflow, whatever subset is active."""
+    if values.dtype != np.int64:
+        raise Refused(
+            wanted=f"whole numbers in {column} to add up",
+            got=str(values.dtype),
+            cure="declare the column as integer (cents)",
+        )
+    size = np.abs(values[counted].astype(np.float64)).sum()
+    if size >= GREATEST_SUM:
+        raise Refused(
+            wanted=f"sums of {column} below 2^62",
+            got=f"up to {size:.3g}",
+            cure="look for a wrong unit in the source, and bound the column in its contract",
+        )
+    return values.astype(np.int64, copy=False)
+
+
+def _places(values: Floats, counted: Flags, own: Floats, s: Slices) -> tuple[Ints, Ints]:
+    """Each record's place among its key's values (from 1); how many lie below each own value."""
+    place = np.ones(len(values), np.int64)
+    own_place = np.zeros(len(own), np.int64)
+    for k in range(len(s.first)):
+        rows = slice(int(s.first[k]), int(s.last[k]))
+        ordered = np.sort(values[rows][counted[rows]])
+        place[rows] = np.searchsorted(ordered, values[rows], side="left") + 1
+        asking = slice(int(s.lead[k]), int(s.tail[k]))
+        own_place[asking] = np.searchsorted(ordered, own[asking], side="left")
+    return place, own_place

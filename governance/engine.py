@@ -1,0 +1,38 @@
+"""DuckDB, opened one way: bounded memory, a folder to spill to, no network, no extensions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from base.settings import Settings
+
+
+def connect(
+    scratch: Path | None = None, *, threads: int | None = None
+) -> duckdb.DuckDBPyConnection:
+    """An in-memory connection with `threads` workers (the setting's if None)."""
+    settings = Settings()
+    config: dict[str, str | int | bool] = {
+        "threads": threads or settings.threads,
+        "memory_limit": settings.memory_limit,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    if scratch is not None:
+        scratch.mkdir(parents=True, exist_ok=True)
+        config["temp_directory"] = str(scratch)
+    return duckdb.connect(config=config)
+
+
+def lock_down(connection: duckdb.DuckDBPyConnection) -> None:
+    """From here on the connection reaches no file and no network, and stays so."""
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def file_list(files: list[str]) -> str:
+    """Parquet files as the argument of read_parquet."""
+    quoted = ", ".join("'" + name.replace("'", "''") + "'" for name in files)
+    return f"read_parquet([{quoted}])"

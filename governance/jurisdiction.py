@@ -1,0 +1,130 @@
+"""A jurisdiction: the N, as data. One folder declares everything a province owns.
+
+This file loads what the governance centre needs (its name, its clue columns, its contracts);
+supervision models, features, offices and experiments are loaded by the rooms that use them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from base.bilingual import Bilingual, Language
+from base.declared import load_declared
+from base.errors import CluesError, Fault, NotFound, Refused, nearest
+from governance.contract import ColumnType, Contract, load_contract
+
+BUNDLED = Path(__file__).resolve().parent.parent / "jurisdictions"
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+class ClueColumn(BaseModel):
+    """One attribute column of this jurisdiction's clues, given by its supervision models."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: ColumnType
+    title: Bilingual
+
+
+class RaiseCycle(BaseModel):
+    """How often supervision models run: every `months` months, from `first` on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    first: datetime
+    months: Annotated[int, Field(ge=1, le=120)] = 1
+
+
+class Manifest(BaseModel):
+    """`jurisdiction.yaml`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(pattern=NAME.pattern)]
+    title: Bilingual
+    nature: Literal["simulated", "real"]
+    timezone: str
+    language: Language = "zh"
+    raise_cycle: RaiseCycle
+    clue_columns: dict[str, ClueColumn]
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            raise ValueError(f"unknown time zone {zone!r}")
+        return zone
+
+
+@dataclass(frozen=True)
+class Jurisdiction:
+    """A loaded folder. `contracts` is keyed by record set, in alphabetical order."""
+
+    folder: Path
+    manifest: Manifest
+    contracts: dict[str, Contract]
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    @property
+    def title(self) -> Bilingual:
+        return self.manifest.title
+
+    @property
+    def timezone(self) -> str:
+        return self.manifest.timezone
+
+    @property
+    def clue_columns(self) -> dict[str, str]:
+        return {name: column.type for name, column in self.manifest.clue_columns.items()}
+
+    def contract(self, record_set: str) -> Contract:
+        if record_set not in self.contracts:
+            raise NotFound(
+                wanted=f"a record set of {self.name}",
+                got=repr(record_set),
+                cure=nearest(record_set, self.contracts),
+            )
+        return self.contracts[record_set]
+
+
+def find_folder(name_or_folder: str | Path) -> Path:
+    """A bundled jurisdiction by name, or any folder that holds a `jurisdiction.yaml`."""
+    for folder in (BUNDLED / str(name_or_folder), Path(name_or_folder)):
+        if (folder / "jurisdiction.yaml").is_file():
+            return folder.resolve()
+    bundled = sorted(path.parent.name for path in BUNDLED.glob("*/jurisdiction.yaml"))
+    raise NotFound(
+        wanted="a bundled jurisdiction or a folder with a jurisdiction.yaml",
+        got=repr(str(name_or_folder)),
+        cure=f"use one of {', '.join(bundled)}, or give the folder's path",
+    )
+
+
+def load_jurisdiction(name_or_folder: str | Path) -> Jurisdiction:
+    """Load and check a folder; every fault of every file is told together."""
+    folder = find_folder(name_or_folder)
+    faults: list[Fault] = []
+    contracts: dict[str, Contract] = {}
+    for path in sorted((folder / "records").glob("*.odcs.yaml")):
+        try:
+            contract = load_contract(path)
+            contracts[contract.record_set] = contract
+        except CluesError as error:
+            faults += error.faults
+    try:
+        manifest = load_declared(folder / "jurisdiction.yaml", Manifest)
+    except CluesError as error:
+        faults += error.faults
+    if faults:
+        raise Refused.gather(faults)
+    return Jurisdiction(folder=folder, manifest=manifest, contracts=contracts)

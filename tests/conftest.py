@@ -1,0 +1,26 @@
+"""Shared ground of the tests: the real data where it is there, and a small jurisdiction."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from base.moment import FixedClock
+
+REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "chicago"
+
+
+@pytest.fixture(scope="session")
+def chicago_data() -> Path:
+    """The folder of real Chicago files; the test is skipped, with the reason, where it is absent."""
+    if not (REAL_DATA / "inspections.parquet").is_file():
+        pytest.skip(f"the real Chicago data is not at {REAL_DATA}; see README, 'Real data'")
+    return REAL_DATA
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    """A clock that stands at noon of 2026-01-02."""
+    return FixedClock(datetime(2026, 1, 2, 12))
