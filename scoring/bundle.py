@@ -1,0 +1,135 @@
+"""A scorer bundle: text and JSON in a folder named by their digest. Data, never executed code.
+
+model.txt        LightGBM text model, trees cut to those used
+manifest.json    features in order, identities, golden rows
+calibrator.json  margin -> probability
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any, Literal
+
+import lightgbm as lgb
+from pydantic import BaseModel, ConfigDict
+
+from base.bilingual import Bilingual
+from base.errors import NotFound, Refused
+from features.shapes import Show
+from scoring.calibration import PROBABILITY_DIGITS, SigmoidCalibrator
+
+FILES = ("model.txt", "manifest.json", "calibrator.json")
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ScoredFeature(Frozen):
+    """One input of a scorer, with what training saw of it."""
+
+    name: str
+    type: Literal["numeric", "category"]
+    show: Show
+    window_days: int | None
+    sentence: Bilingual
+    categories: tuple[str, ...] = ()
+    labels: dict[str, Bilingual] = {}
+    minimum: float | None = None
+    maximum: float | None = None
+    missing_share: float
+
+
+class GoldenRow(Frozen):
+    """An input row (None = missing; categories by name) and the margin it must give."""
+
+    values: tuple[float | str | None, ...]
+    margin: float
+
+
+class Manifest(Frozen):
+    """Who this scorer is, and everything needed to feed it."""
+
+    jurisdiction: str
+    experiment: str
+    label: dict[str, Any]
+    features: tuple[ScoredFeature, ...]
+    features_fingerprint: str
+    training_set: str
+    versions: dict[str, int]
+    trained_until: str
+    trees: int
+    lightgbm: str
+    probability_digits: int = PROBABILITY_DIGITS
+    golden: tuple[GoldenRow, ...]
+
+
+def write_bundle(
+    scorers: Path, booster: lgb.Booster, manifest: Manifest, calibrator: SigmoidCalibrator
+) -> str:
+    """Write a bundle below `scorers`; returns its digest, which is the folder's name."""
+    draft = scorers / ".draft"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    (draft / "model.txt").write_text(booster.model_to_string(num_iteration=-1), "utf-8")
+    (draft / "manifest.json").write_text(_pretty(manifest), "utf-8")
+    (draft / "calibrator.json").write_text(_pretty(calibrator), "utf-8")
+    digest = bundle_digest(draft)
+    shutil.rmtree(scorers / digest, ignore_errors=True)
+    draft.rename(scorers / digest)
+    return digest
+
+
+def bundle_digest(folder: Path) -> str:
+    """sha256 hex over names, lengths and bytes of the three files."""
+    whole = hashlib.sha256()
+    for name in FILES:
+        try:
+            data = (folder / name).read_bytes()
+        except OSError:
+            raise NotFound(
+                wanted=f"{name} in a scorer bundle", got="no such file", cure="copy it again"
+            ) from None
+        whole.update(f"{name}\n{len(data)}\n".encode())
+        whole.update(data)
+    return whole.hexdigest()
+
+
+def check_bundle(folder: Path, digest: str) -> None:
+    """Refuse a bundle whose bytes are not those that were registered. Nothing is parsed before."""
+    got = bundle_digest(folder)
+    if got != digest:
+        raise Refused(
+            wanted=f"a scorer bundle with digest {digest}",
+            got=got,
+            cure="restore the bundle from the registry; the champion goes on serving",
+        )
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a bundle (check the digest first)."""
+    return Manifest.model_validate_json((folder / "manifest.json").read_text("utf-8"))
+
+
+def read_calibrator(folder: Path) -> SigmoidCalibrator:
+    """The calibrator of a bundle (check the digest first)."""
+    return SigmoidCalibrator.model_validate_json((folder / "calibrator.json").read_text("utf-8"))
+
+
+def find_digest(scorers: Path, start: str) -> str:
+    """The digest of the one bundle that begins with `start` (at least 6 digits)."""
+    found = [path.name for path in scorers.glob(f"{start}*") if path.is_dir()]
+    if len(start) < 6 or len(found) != 1:
+        raise NotFound(
+            wanted="the digest of one scorer, or at least its first 6 digits",
+            got=f"{start!r}, which {len(found)} have",
+            cure="see `clues train` or home/scorers for the digests",
+        )
+    return found[0]
+
+
+def _pretty(model: BaseModel) -> str:
+    return json.dumps(model.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n"

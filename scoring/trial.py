@@ -1,0 +1,52 @@
+"""Trial load: a bundle is parsed first in a process that may die of it.
+
+Of text models damaged at random, most kill or hang the process that parses them and some score
+differently without a word; so the parent looks at the exit code only.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from base.errors import CluesError, Refused
+
+TIMEOUT_SECONDS = 60
+
+
+def try_bundle(folder: Path, digest: str, timeout: float = TIMEOUT_SECONDS) -> None:
+    """Refuse a bundle that does not load, or whose golden rows differ, in a sacrificial process."""
+    command = [sys.executable, "-m", "scoring.trial", str(folder), digest]
+    try:
+        done = subprocess.run(  # noqa: S603  # our own module and a path we made
+            command, capture_output=True, timeout=timeout, check=False, text=True
+        )
+    except subprocess.TimeoutExpired:
+        _refuse(f"no answer within {timeout:g} s")
+    if done.returncode != 0:
+        _refuse((done.stdout or f"the trial process ended with {done.returncode}").strip()[:300])
+
+
+def _refuse(got: str) -> None:
+    raise Refused(
+        wanted="a bundle that loads and gives its golden rows' margins",
+        got=got,
+        cure="restore the bundle from the registry; the champion goes on serving",
+    )
+
+
+def main(folder: str, digest: str) -> int:
+    """Load the bundle as the service would."""
+    from scoring.scorer import Scorer
+
+    try:
+        Scorer.load(Path(folder), digest)
+    except (CluesError, ValueError) as error:
+        sys.stdout.write(str(error))
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2]))
