@@ -1,0 +1,1 @@
+"""Labels, temporal splits, training sets, fit, evaluate, promote."""
