@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from dateutil.relativedelta import relativedelta
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from base.bilingual import Bilingual
 from base.declared import load_declared
 from base.errors import CluesError, Fault, NotFound, Refused, nearest
+from base.moment import add_months
 
 
 def _midnight(given: Any) -> Any:
@@ -48,7 +48,7 @@ class Within(Declared):
     months: Annotated[int, Field(ge=0)] = 0
 
     def after(self, moment: datetime) -> datetime:
-        return moment + relativedelta(days=self.days, months=self.months)
+        return add_months(moment, self.months) + timedelta(days=self.days)
 
 
 class OutcomeLabel(Declared):

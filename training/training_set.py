@@ -1,0 +1,142 @@
+"""Training sets: feature rows with labels, kept as Parquet, known by a digest of their content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from base.bilingual import Bilingual
+from base.errors import Fault, Refused, nearest
+from features.definition import Feature, FeatureSet
+from scoring.bundle import ScoredFeature
+from training.experiment import Experiment
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """`table`: clue_id, moment, subject_id, label (0/1), then the features. Labelled rows only."""
+
+    table: pa.Table
+    digest: str
+
+    @property
+    def label(self) -> Floats:
+        return np.asarray(self.table["label"].to_numpy(), np.float64)
+
+
+def chosen_features(definitions: FeatureSet, experiment: Experiment) -> tuple[Feature, ...]:
+    """The features an experiment learns from. A pattern that leaves nothing out is a mistake."""
+    faults = [
+        Fault(
+            "a feature, or a pattern that some feature has",
+            repr(pattern),
+            nearest(pattern, definitions.names),
+            "features.exclude",
+        )
+        for pattern in experiment.features.exclude
+        if not any(fnmatchcase(name, pattern) for name in definitions.names)
+    ]
+    past = experiment.past_cases
+    if past is not None and past.feature not in definitions.names:
+        cure = nearest(past.feature, definitions.names)
+        faults.append(Fault("a declared feature", repr(past.feature), cure, "past_cases.feature"))
+    if faults:
+        raise Refused.gather(faults)
+    return tuple(
+        feature
+        for feature in definitions.features
+        if not any(fnmatchcase(feature.name, each) for each in experiment.features.exclude)
+    )
+
+
+def make_training_set(
+    rows: pa.Table, clues: pa.Table, label: Floats, chosen: tuple[Feature, ...], identity: Any
+) -> TrainingSet:
+    """Put labels beside feature rows, unknown ones left out.
+
+    `rows` (from build_features), `clues` and `label` (1, 0 or NaN) are parallel. The digest covers
+    `identity` (what was asked: versions, definitions, label, split) and every value.
+    """
+    known = pa.array(~np.isnan(label))
+    table = pa.table(
+        {
+            "clue_id": rows["clue_id"],
+            "moment": rows["moment"],
+            "subject_id": clues["subject_id"],
+            "label": pa.array(label),
+            **{feature.name: rows[feature.name] for feature in chosen},
+        }
+    ).filter(known)
+    table = table.sort_by([("moment", "ascending"), ("clue_id", "ascending")]).combine_chunks()
+    return TrainingSet(table, _digest(table, identity))
+
+
+def keep_training_set(training_set: TrainingSet, folder: Path) -> Path:
+    """Write it once, under its digest."""
+    path = folder / f"{training_set.digest}.parquet"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        pq.write_table(training_set.table, path)
+    return path
+
+
+def scored_features(
+    chosen: tuple[Feature, ...], table: pa.Table, labels: Mapping[str, Mapping[str, Bilingual]]
+) -> tuple[ScoredFeature, ...]:
+    """What a bundle tells about its inputs, with the ranges and categories of `table`.
+
+    `labels` maps a clue column to the titles of its values, for sentences.
+    """
+    return tuple(_scored(feature, table[feature.name], labels) for feature in chosen)
+
+
+def _scored(
+    feature: Feature, column: pa.ChunkedArray, labels: Mapping[str, Mapping[str, Bilingual]]
+) -> ScoredFeature:
+    missing = column.null_count / max(1, len(column))
+    common: dict[str, Any] = {
+        "name": feature.name,
+        "type": feature.type,
+        "show": feature.show,
+        "window_days": feature.window_days,
+        "sentence": feature.sentence,
+        "missing_share": missing,
+    }
+    if feature.type == "category":
+        seen = sorted({str(value) for value in column.unique().to_pylist() if value is not None})
+        titles = labels.get(str(feature.column), {})
+        return ScoredFeature(
+            **common,
+            categories=tuple(seen),
+            labels={value: titles[value] for value in seen if value in titles},
+        )
+    span = pc.min_max(column).as_py()
+    return ScoredFeature(**common, minimum=span["min"], maximum=span["max"])
+
+
+def _digest(table: pa.Table, identity: Any) -> str:
+    """sha256 hex over the canonical identity and each column's plain values."""
+    whole = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode())
+    for name in table.column_names:
+        column = table[name]
+        whole.update(name.encode())
+        if pa.types.is_dictionary(column.type) or pa.types.is_string(column.type):
+            values = column.cast(pa.string()).to_pylist()
+            whole.update(json.dumps(values, ensure_ascii=False).encode())
+        else:
+            numbers = column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
+            whole.update(np.ascontiguousarray(numbers.to_numpy()).tobytes())
+    return whole.hexdigest()
