@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class CluesError(Exception):
         super().__init__("\n".join(str(fault) for fault in self.faults))
 
     @classmethod
-    def gather(cls, faults: Iterable[Fault], **values: object) -> CluesError:
+    def gather(cls, faults: Iterable[Fault], **values: Any) -> CluesError:
         """One error that tells all `faults` together."""
         return cls(faults=tuple(faults), **values)
 

@@ -45,12 +45,13 @@ def parse_moment(given: str | date | datetime, timezone: str | None = None) -> d
     An offset in the text is converted to `timezone`, and refused where no `timezone` is known.
     """
     if isinstance(given, str):
+        text = given.strip()
         try:
-            given = datetime.fromisoformat(given.strip())
+            given = datetime.fromisoformat(text)
         except ValueError:
             raise Refused(
                 wanted="a moment such as 2026-01-31 or 2026-01-31T09:00:00",
-                got=repr(given[:40]),
+                got=repr(text[:40]),
                 cure="write the moment in ISO 8601",
             ) from None
     if not isinstance(given, datetime):

@@ -58,7 +58,8 @@ class SupervisionModel:
 
 def load_supervision_models(jurisdiction: Jurisdiction) -> list[SupervisionModel]:
     """Every `supervision/*.sql`, most severe first, then by name; all faults told together."""
-    models, faults = [], []
+    models: list[SupervisionModel] = []
+    faults: list[Fault] = []
     for path in sorted((jurisdiction.folder / "supervision").glob("*.sql")):
         try:
             models.append(load_supervision_model(path, jurisdiction))
@@ -103,7 +104,7 @@ def _head(text: str, where: str) -> Head:
         raise Refused.gather(declared_faults(error, Head, where)) from None
 
 
-def _parsed(sql: str, where: str) -> exp.Expression:
+def _parsed(sql: str, where: str) -> exp.Query:
     try:
         statements = [each for each in sqlglot.parse(sql, read="duckdb") if each is not None]
     except SqlglotError as error:

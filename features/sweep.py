@@ -169,7 +169,7 @@ class Sweep:
         s, leave = self.slices, self.slices.leave(window_days)
         values, counted = self._value(column) if column else (s.happened, self._all)
         if least:
-            values = -values
+            values = np.negative(values)
         found = np.full(len(s.moment), -1, np.int64)
 
         def run(part: slice) -> None:

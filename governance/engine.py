@@ -14,7 +14,7 @@ def connect(
 ) -> duckdb.DuckDBPyConnection:
     """An in-memory connection with `threads` workers (the setting's if None)."""
     settings = Settings()
-    config: dict[str, str | int | bool] = {
+    config: dict[str, str | bool | int | float | list[str]] = {
         "threads": threads or settings.threads,
         "memory_limit": settings.memory_limit,
         "autoinstall_known_extensions": False,

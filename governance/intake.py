@@ -92,7 +92,8 @@ def admit_sources(
 
 
 def _read_all(files: Sequence[Path]) -> list[Source]:
-    sources, faults = [], []
+    sources: list[Source] = []
+    faults: list[Fault] = []
     for path in files:
         try:
             sources.append(read_source(path))

@@ -44,8 +44,8 @@ def input_flags(features: Sequence[ScoredFeature], table: pa.Table) -> list[list
                 row.append(f"missing:{feature.name}")
             continue
         for word, odd in _oddities(feature, table[feature.name]):
-            for row in np.flatnonzero(odd):
-                flags[row].append(f"{word}:{feature.name}")
+            for at in np.flatnonzero(odd):
+                flags[at].append(f"{word}:{feature.name}")
     return flags
 
 
@@ -67,7 +67,9 @@ def _oddities(
 
 
 def _codes(feature: ScoredFeature, column: pa.ChunkedArray) -> Floats:
-    places = pc.index_in(column.cast(pa.string()), value_set=pa.array(feature.categories))
+    places = pc.index_in(
+        column.cast(pa.string()), value_set=pa.array(feature.categories, pa.string())
+    )
     return np.asarray(places.cast(pa.float64()).to_numpy(), np.float64)
 
 

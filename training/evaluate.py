@@ -73,7 +73,7 @@ def judge_split(question: Question, split: Split, records: Records) -> Judged:
     test = to_matrix(features, table)
     margin = margins(fitted.booster, test)
     probability = fitted.calibrator.probability(margin)
-    rankings = {
+    rankings: dict[str, Ranking] = {
         name: rank_by(name, question.experiment, features, (matrix, rows.label), test, clues)
         for name in question.experiment.baselines
     }

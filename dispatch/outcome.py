@@ -1,0 +1,111 @@
+"""Outcomes coming back: what became of a clue is a record like any other, admitted by the same
+intake. They may come late, twice or out of order; the end state is the same (P-4).
+
+    take_outcomes -> source (read) -> the clue's own columns put beside -> intake of `outcomes`
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from base.errors import NotReady
+from base.moment import Clock
+from base.progress import SilentBar
+from clues.register import require_clues
+from governance import quarantine
+from governance.checks import quoted
+from governance.home import Home
+from governance.intake import admit_sources
+from governance.source import Source, read_source
+
+RECORD_SET = "outcomes"
+CASE, NO_CASE = ("case_filed",), ("unfounded", "transferred", "case_withdrawn")
+GIVEN = ("clue_id", "status", "decided_at", "reported_at")
+# Empty in a row whose clue is not in the register; the contract requires it.
+OF_THE_CLUE = "supervision_model"
+
+
+def take_outcomes(home: Home, file: Path, clock: Clock) -> dict[str, Any]:
+    """Admit a file of clue_id, status, decided_at, reported_at.
+
+    Returns accepted, already_known and refused: one entry per row that cannot be used, with its
+    reasons; those rows are in the quarantine too. Raises NotReady where the jurisdiction declares
+    no outcomes or no clue was raised.
+    """
+    if RECORD_SET not in home.jurisdiction.contracts:
+        raise NotReady(
+            wanted="a contract for the record set outcomes",
+            got=f"none in {home.jurisdiction.name}",
+            cure="add records/outcomes.odcs.yaml (docs/declare.md)",
+        )
+    contract = home.jurisdiction.contract(RECORD_SET)
+    source = read_source(file)
+    columns = [column.name for column in contract.columns]
+    source.rows = _with_clue_columns(source, require_clues(home), columns)
+    receipt = admit_sources(home, contract, [source], clock, SilentBar())
+    refused = [
+        {"row": row["row"], "reasons": [_told(reason) for reason in row["reasons"]]}
+        for row in quarantine.read(home, RECORD_SET)
+        if row["batch"] == receipt.batch
+    ]
+    return {
+        "batch": receipt.batch,
+        "rows": receipt.rows,
+        "accepted": receipt.admitted,
+        "already_known": receipt.already_admitted,
+        "refused": refused,
+        "version": receipt.version,
+    }
+
+
+def _with_clue_columns(source: Source, clues: pa.Table, columns: list[str]) -> pa.Table:
+    """The file's rows, in their order, with the columns of the clue each one is about.
+
+    Only what the contract of `outcomes` names; a row of an unknown clue gets nulls. What the file
+    has beyond the four given columns stays, so that an unknown column is told, unless it would
+    stand in for a column of the clue.
+    """
+    own = [name for name in columns if name in clues.column_names and name != "clue_id"]
+    arrived = source.rows.column_names
+    kept = [name for name in arrived if name not in own and name != "became_case"]
+    selected = [f"f.{quoted(name)}" for name in kept] + [f"c.{quoted(name)}" for name in own]
+    if "became_case" in columns and "status" in arrived:
+        selected.append(f"{_became_case()} AS became_case")
+    joined = "c.clue_id = trim(f.clue_id::VARCHAR)" if "clue_id" in arrived else "false"
+    connection = duckdb.connect()
+    connection.register("file_rows", source.rows)
+    connection.register("clue_rows", clues)
+    query = (
+        f"SELECT {', '.join(selected)} FROM file_rows f LEFT JOIN clue_rows c ON {joined}"
+        " ORDER BY f.source_row"
+    )
+    return connection.sql(query).to_arrow_table()
+
+
+def _became_case() -> str:
+    """1 became a case, 0 did not, null = not decided yet (returned, withdrawn)."""
+
+    def listed(values: tuple[str, ...]) -> str:
+        return ", ".join(f"'{value}'" for value in values)
+
+    status = "trim(f.status::VARCHAR)"
+    return (
+        f"CASE WHEN {status} IN ({listed(CASE)}) THEN 1"
+        f" WHEN {status} IN ({listed(NO_CASE)}) THEN 0 END::BIGINT"
+    )
+
+
+def _told(reason: dict[str, str]) -> dict[str, str]:
+    """A missing clue is told as that, not as an empty column."""
+    if reason["column"] == OF_THE_CLUE:
+        return {
+            "column": "clue_id",
+            "wanted": "the id of a clue raised here",
+            "got": "an id that no clue has",
+            "cure": "check the id, or raise clues first and send the row again",
+        }
+    return dict(reason)

@@ -1,0 +1,305 @@
+"""The working run, top-down: open clues -> features -> champion -> reasons -> ledger -> file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from base.bilingual import Language
+from base.errors import NotFound, Refused
+from base.moment import Clock
+from base.progress import Stages
+from base.settings import Settings
+from clues.register import read_clues, require_clues
+from features.declared import declared_features
+from features.definition import FeatureSet
+from features.table import build_features
+from governance.home import Home
+from governance.reading import Records, known_before
+from scoring.champion import read_champion
+from scoring.explanation import Explanation
+from scoring.ledger import GivenScore, latest_score, open_ledger, record_scores
+from scoring.reasons import reasons_of
+from scoring.scorer import Scorer, Scores
+
+CLOSED = "('case_filed', 'unfounded', 'transferred', 'withdrawn')"
+
+
+@dataclass(frozen=True)
+class ScoredClues:
+    """Clues with features, scores and contributions; all tables and arrays are parallel."""
+
+    scorer: Scorer
+    clues: pa.Table
+    rows: pa.Table
+    scores: Scores
+    explanation: Explanation
+    versions: dict[str, int]
+
+    @cached_property
+    def _columns(self) -> list[list[float | str | None]]:
+        names = [feature.name for feature in self.scorer.manifest.features]
+        return [self.rows[name].to_pylist() for name in names]
+
+    def values(self, at: int) -> list[float | str | None]:
+        """The inputs of one clue, in the manifest's order, categories by name."""
+        return [column[at] for column in self._columns]
+
+
+def load_champion(home: Home) -> Scorer:
+    """The scorer in use. Raises NotReady before the first promotion."""
+    digest = read_champion(home.scorers).scorer
+    return Scorer.load(home.scorers / digest, digest, Settings().threads)
+
+
+def open_clues(home: Home, moment: datetime) -> pa.Table:
+    """Clues raised before `moment` whose end was not known then."""
+    clues = require_clues(home)
+    clues = clues.filter(pc.field("raised_at") < pa.scalar(moment, pa.timestamp("us")))
+    closed = pa.array(sorted(closed_clues(home, moment)), pa.string())
+    return clues.filter(pc.invert(pc.is_in(clues["clue_id"], closed)))
+
+
+def closed_clues(home: Home, moment: datetime) -> set[str]:
+    """Ids of the clues whose end was known before `moment`."""
+    if "outcomes" not in home.jurisdiction.contracts:
+        return set()
+    query = (
+        f"SELECT DISTINCT clue_id FROM outcomes WHERE {known_before('$moment')}"
+        f" AND status IN {CLOSED}"
+    )
+    with Records(home) as records:
+        found = records.connection().execute(query, {"moment": moment}).fetchall()
+    return {clue_id for (clue_id,) in found}
+
+
+def score_at(home: Home, scorer: Scorer, clues: pa.Table, moment: datetime) -> ScoredClues:
+    """Score clues as of `moment`, with every contribution.
+
+    Raises Refused where the definitions are no longer those the scorer learned from.
+    """
+    asked = clues.set_column(
+        clues.schema.get_field_index("raised_at"),
+        "raised_at",
+        pa.array([moment] * clues.num_rows, pa.timestamp("us")),
+    )
+    return score_at_moments(home, scorer, asked, declared_features(home))
+
+
+def score_at_moments(
+    home: Home, scorer: Scorer, clues: pa.Table, definitions: FeatureSet
+) -> ScoredClues:
+    """Score clues, each as of its own `raised_at`."""
+    require_same_features(scorer, definitions.fingerprint)
+    with Records(home) as records:
+        rows = build_features(definitions, clues, records, threads=Settings().threads)
+        versions = dict(records.versions)
+    return ScoredClues(scorer, clues, rows, scorer.score(rows), scorer.explain(rows), versions)
+
+
+def require_same_features(scorer: Scorer, fingerprint: str) -> None:
+    """One definition when learning and when serving."""
+    if scorer.manifest.features_fingerprint != fingerprint:
+        raise Refused(
+            wanted=f"feature definitions {scorer.manifest.features_fingerprint[:12]}",
+            got=fingerprint[:12],
+            cure="train and promote a scorer for the new definitions, or restore features.yaml",
+        )
+
+
+def score_clues(
+    home: Home,
+    moment: datetime,
+    *,
+    output: Path,
+    chosen: Path | None,
+    reasons: int,
+    language: Language,
+    clock: Clock,
+    stages: Stages,
+) -> dict[str, Any]:
+    """Score the open clues (or those in the file `chosen`) and write them best first.
+
+    Every score goes into the ledger with what is needed to give it again. The file has clue_id,
+    office_id, moment, scorer, margin, probability, base, flags, reasons, other.
+    """
+    started = time.perf_counter()
+    scorer = load_champion(home)
+    clues = open_clues(home, moment) if chosen is None else _chosen(home, chosen)
+    with stages.stage("score"):
+        scored = score_at(home, scorer, clues, moment)
+    with stages.stage("reasons", clues.num_rows):
+        table = pa.Table.from_pylist(
+            [_line(scored, at, reasons, language) for at in range(clues.num_rows)], _schema()
+        )
+    with stages.stage("ledger"):
+        ledger = open_ledger(home.ledger_url)
+        record_scores(ledger, given_scores(scored, clock.now()))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table.sort_by([("margin", "descending"), ("clue_id", "ascending")]), output)
+    return {
+        "rows": clues.num_rows,
+        "scorer": scorer.digest,
+        "moment": moment.isoformat(),
+        "seconds": round(time.perf_counter() - started, 3),
+        "output": str(output),
+    }
+
+
+def explain_clue(home: Home, clue_id: str, *, language: Language, reasons: int) -> dict[str, Any]:
+    """The newest score of a clue with its reasons, from the ledger alone.
+
+    A clue that was never scored is scored at its own moment, and not kept.
+    """
+    try:
+        given = latest_score(open_ledger(home.ledger_url), clue_id)
+    except NotFound:
+        return _explain_unscored(home, clue_id, language, reasons)
+    scorer = Scorer.load(home.scorers / given.scorer, given.scorer)
+    return tell_score(given, scorer, language, reasons)
+
+
+def tell_score(
+    given: GivenScore, scorer: Scorer, language: Language, reasons: int
+) -> dict[str, Any]:
+    """A score from the ledger in words; nothing is computed anew."""
+    told = reasons_of(
+        scorer.manifest.features,
+        given.feature_values,
+        [float(value) for value in given.contributions],
+        count=reasons,
+        language=language,
+        margin=given.margin,
+        base=given.base,
+    )
+    return {
+        "clue_id": given.clue_id,
+        "scorer": given.scorer,
+        "moment": given.moment.isoformat(),
+        "probability": given.probability,
+        "margin": given.margin,
+        "base": given.base,
+        **told.as_json(),
+        "flags": given.flags,
+    }
+
+
+def given_scores(scored: ScoredClues, given_at: datetime) -> Iterable[GivenScore]:
+    """The ledger's rows of a scored batch."""
+    offices = scored.clues["office_id"].to_pylist()
+    moments = scored.clues["raised_at"].to_pylist()
+    for at, clue_id in enumerate(scored.clues["clue_id"].to_pylist()):
+        yield GivenScore(
+            clue_id=clue_id,
+            office_id=offices[at],
+            moment=moments[at],
+            scorer=scored.scorer.digest,
+            features_fingerprint=scored.scorer.manifest.features_fingerprint,
+            versions=scored.versions,
+            margin=float(scored.scores.margin[at]),
+            probability=float(scored.scores.probability[at]),
+            base=float(scored.explanation.base[at]),
+            feature_values=scored.values(at),
+            contributions=scored.explanation.contributions[at],
+            flags=scored.scores.flags[at],
+            given_at=given_at,
+        )
+
+
+def line_of(scored: ScoredClues, at: int, reasons: int, language: Language) -> dict[str, Any]:
+    """One clue's score and reasons, plain values."""
+    margin, base = float(scored.scores.margin[at]), float(scored.explanation.base[at])
+    told = reasons_of(
+        scored.scorer.manifest.features,
+        scored.values(at),
+        [float(value) for value in scored.explanation.contributions[at]],
+        count=reasons,
+        language=language,
+        margin=margin,
+        base=base,
+    )
+    return {
+        "clue_id": scored.clues["clue_id"][at].as_py(),
+        "probability": float(scored.scores.probability[at]),
+        "margin": margin,
+        "base": base,
+        **told.as_json(),
+        "flags": scored.scores.flags[at],
+    }
+
+
+def _line(scored: ScoredClues, at: int, reasons: int, language: Language) -> dict[str, Any]:
+    line = line_of(scored, at, reasons, language)
+    for reason in line["reasons"]:
+        reason["value"] = None if reason["value"] is None else str(reason["value"])
+    return {
+        **line,
+        "office_id": scored.clues["office_id"][at].as_py(),
+        "moment": scored.clues["raised_at"][at].as_py(),
+        "scorer": scored.scorer.digest,
+    }
+
+
+def _chosen(home: Home, chosen: Path) -> pa.Table:
+    try:
+        wanted = pq.read_table(chosen, columns=["clue_id"])["clue_id"].to_pylist()
+    except (OSError, KeyError, pa.ArrowException):
+        raise Refused(
+            wanted="a Parquet file with clue_id",
+            got="none",
+            cure="check --input",
+            where=chosen.name,
+        ) from None
+    clues = read_clues(home, wanted)
+    unknown = len(set(wanted)) - clues.num_rows
+    if unknown:
+        raise NotFound(
+            wanted="clues raised here",
+            got=f"{unknown} ids that no clue has",
+            cure="raise clues first, or leave those ids out",
+        )
+    return clues
+
+
+def _explain_unscored(home: Home, clue_id: str, language: Language, reasons: int) -> dict[str, Any]:
+    clues = read_clues(home, [clue_id])
+    if clues.num_rows == 0:
+        raise NotFound(wanted="a clue", got="no such clue", cure="check the clue's id")
+    scorer = load_champion(home)
+    scored = score_at(home, scorer, clues, clues["raised_at"][0].as_py())
+    moment = clues["raised_at"][0].as_py().isoformat()
+    return {**line_of(scored, 0, reasons, language), "scorer": scorer.digest, "moment": moment}
+
+
+def _schema() -> pa.Schema:
+    reason = pa.struct(
+        [
+            ("feature", pa.string()),
+            ("value", pa.string()),
+            ("contribution", pa.float64()),
+            ("sentence", pa.string()),
+        ]
+    )
+    return pa.schema(
+        [
+            ("clue_id", pa.string()),
+            ("office_id", pa.string()),
+            ("moment", pa.timestamp("us")),
+            ("scorer", pa.string()),
+            ("margin", pa.float64()),
+            ("probability", pa.float64()),
+            ("base", pa.float64()),
+            ("flags", pa.list_(pa.string())),
+            ("reasons", pa.list_(reason)),
+            ("other", pa.float64()),
+        ]
+    )

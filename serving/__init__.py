@@ -1,0 +1,1 @@
+"""Serving: scores and reasons over HTTP, and the reviewers' pages."""

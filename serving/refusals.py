@@ -1,0 +1,103 @@
+"""Errors as problem+json (RFC 9457). What a caller sent is never quoted back: `got` is told only
+where this room wrote it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from base.errors import CluesError, Conflict, NotAllowed, NotFound, NotReady, Refused
+from serving.access import NoKey
+
+log = structlog.get_logger()
+
+
+class TooLarge(Refused):
+    """More than one request may carry."""
+
+
+class UnfitMessage(Refused):
+    """A message of the wrong shape; its `got` names kinds of values, never values."""
+
+
+STATUS: tuple[tuple[type[CluesError], HTTPStatus], ...] = (
+    (NoKey, HTTPStatus.UNAUTHORIZED),
+    (NotAllowed, HTTPStatus.FORBIDDEN),
+    (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (Refused, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (NotFound, HTTPStatus.NOT_FOUND),
+    (NotReady, HTTPStatus.SERVICE_UNAVAILABLE),
+    (Conflict, HTTPStatus.CONFLICT),
+)
+QUOTES_NOTHING = (NoKey, NotAllowed, TooLarge, UnfitMessage, NotReady)
+
+
+def status_of(error: CluesError) -> HTTPStatus:
+    """The HTTP meaning of an error kind."""
+    for kind, status in STATUS:
+        if isinstance(error, kind):
+            return status
+    return HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def problem(status: HTTPStatus, faults: Sequence[dict[str, str]] = ()) -> JSONResponse:
+    """A problem+json reply."""
+    body: dict[str, Any] = {"type": "about:blank", "title": status.phrase, "status": int(status)}
+    if faults:
+        body["faults"] = list(faults)
+    headers = {"www-authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
+    return JSONResponse(
+        body, status_code=status, media_type="application/problem+json", headers=headers
+    )
+
+
+def add_refusals(app: FastAPI) -> None:
+    """Answer every error as problem+json."""
+
+    @app.exception_handler(CluesError)
+    async def _refused(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, CluesError)
+        return problem(status_of(error), told_faults(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def _unfit(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        faults = [
+            {
+                "where": ".".join(str(part) for part in fault["loc"][:2]),
+                "wanted": fault["msg"].split(", got")[0],
+                "cure": "see /openapi.json",
+            }
+            for fault in error.errors()
+        ]
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, faults)
+
+    @app.exception_handler(HTTPException)
+    async def _http(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        return problem(HTTPStatus(error.status_code))
+
+    @app.exception_handler(Exception)
+    async def _fault(_: Request, error: Exception) -> JSONResponse:
+        log.error("fault", kind=type(error).__name__)
+        return problem(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def told_faults(error: CluesError) -> list[dict[str, str]]:
+    """wanted, cure and (only where it quotes nothing) got of every fault."""
+    quotes_nothing = isinstance(error, QUOTES_NOTHING)
+    told = []
+    for fault in error.faults:
+        entry = {"wanted": fault.wanted, "cure": fault.cure}
+        if quotes_nothing:
+            entry |= {"got": fault.got, "where": fault.where}
+        told.append(entry)
+    return told

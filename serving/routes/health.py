@@ -1,0 +1,52 @@
+"""GET /live and /ready: whether the process lives, and whether it can answer."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from base.errors import CluesError
+from scoring.ledger import durability
+from serving.access import service_of
+from serving.service import Service
+
+router = APIRouter()
+
+
+@router.get("/live")
+def live() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "live"}
+
+
+@router.get("/ready")
+def ready(request: Request) -> JSONResponse:
+    """Scorer digest, ledger settings and registry state; 503 until a champion is in use."""
+    service = service_of(request)
+    state: dict[str, Any] = {
+        "ready": True,
+        "jurisdiction": service.home.jurisdiction.name,
+        "ledger": durability(service.ledger),
+        "registry": registry_state(service),
+    }
+    try:
+        state["scorer"] = service.champion().digest
+    except CluesError as error:
+        state |= {"ready": False, "scorer": None, "cure": error.faults[0].cure}
+    if service.trouble:
+        state["refused_champion"] = service.trouble
+    status = HTTPStatus.OK if state["ready"] else HTTPStatus.SERVICE_UNAVAILABLE
+    return JSONResponse(state, status_code=status)
+
+
+def registry_state(service: Service) -> str:
+    """The registry is not needed to serve (P-9); its state is told all the same."""
+    uri = service.home.tracking_uri
+    if uri.startswith("sqlite:///"):
+        there = Path(uri.removeprefix("sqlite:///")).is_file()
+        return "present" if there else "away; serving from the home's bundle"
+    return "remote; serving from the home's bundle"

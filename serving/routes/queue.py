@@ -1,0 +1,27 @@
+"""GET /v1/queue: ranked open clues with the capacity line and exploration marks."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+
+from serving.access import principal_of, service_of
+from serving.queue import queue_page
+
+router = APIRouter()
+
+
+@router.get("/v1/queue")
+def get_queue(
+    request: Request,
+    office: Annotated[str | None, Query(max_length=64)] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> dict[str, Any]:
+    """The caller's queue, or that of one of his offices and those below it."""
+    who = principal_of(request)
+    who.require("reviewer", "dispatcher")
+    page = asdict(queue_page(service_of(request), who, office, limit, cursor))
+    return {"clues": page.pop("entries"), **page}

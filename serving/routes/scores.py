@@ -1,0 +1,43 @@
+"""POST /v1/scores: score clues without storing them as work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+
+from dispatch.scoring_run import line_of, score_at_moments
+from serving.access import principal_of, service_of
+from serving.asked import asked_clues
+from serving.bounds import read_body, require_few
+from serving.messages import ScoresReply, ScoresRequest, parse_message, scores_request
+from serving.service import Service
+
+router = APIRouter()
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": ScoresRequest.model_json_schema()}},
+    }
+}
+
+
+@router.post("/v1/scores", response_model=ScoresReply, openapi_extra=BODY)
+async def post_scores(request: Request) -> dict[str, Any]:
+    """Probability, margin, base and reasons of each clue, from one scorer."""
+    service = service_of(request)
+    who = await run_in_threadpool(principal_of, request)
+    who.require("case_system", "data_scientist")
+    body = await read_body(request)
+    return await run_in_threadpool(_score, service, body)
+
+
+def _score(service: Service, body: bytes) -> dict[str, Any]:
+    asked = parse_message(scores_request(service.home.jurisdiction), body)
+    require_few(len(asked.clues))
+    scorer = service.champion()
+    clues = asked_clues(service, asked.clues, asked.moment)
+    scored = score_at_moments(service.home, scorer, clues, service.definitions)
+    lines = [line_of(scored, at, asked.reasons, asked.language) for at in range(clues.num_rows)]
+    return {"scorer": scorer.digest, "scores": lines}

@@ -1,0 +1,96 @@
+"""What all requests share: the home, the ledger, the offices and the champion in use."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import sqlalchemy as sa
+import structlog
+
+from base.errors import CluesError
+from base.moment import Clock, WallClock
+from clues.supervision import SupervisionModel, load_supervision_models
+from dispatch.offices import Offices, load_offices
+from dispatch.scoring_run import require_same_features
+from features.declared import declared_features
+from features.definition import FeatureSet
+from governance.home import Home
+from scoring.champion import read_champion
+from scoring.ledger import open_ledger
+from scoring.scorer import Scorer
+from scoring.trial import try_bundle
+
+log = structlog.get_logger()
+
+
+@dataclass
+class Service:
+    """One per process. `trouble` tells why a newer champion could not be taken."""
+
+    home: Home
+    trouble: str | None = None
+    _scorer: Scorer | None = None
+    _seen: tuple[int, int] | None = None
+    _swap: threading.Lock = field(default_factory=threading.Lock)
+
+    @cached_property
+    def ledger(self) -> sa.Engine:
+        return open_ledger(self.home.ledger_url)
+
+    @cached_property
+    def clock(self) -> Clock:
+        return WallClock(self.home.jurisdiction.timezone)
+
+    @cached_property
+    def offices(self) -> Offices:
+        return load_offices(self.home.jurisdiction.folder / "offices.yaml")
+
+    @cached_property
+    def definitions(self) -> FeatureSet:
+        return declared_features(self.home)
+
+    @cached_property
+    def supervision_models(self) -> dict[str, SupervisionModel]:
+        return {model.name: model for model in load_supervision_models(self.home.jurisdiction)}
+
+    def champion(self) -> Scorer:
+        """The champion as promoted last; a request keeps the one it was given (P-8).
+
+        A bundle that fails its trial is refused and the one before goes on serving (P-7). Raises
+        NotReady where nothing was ever promoted.
+        """
+        seen = _stamp(self.home.scorers / "champion.json")
+        scorer = self._scorer
+        if scorer is not None and seen == self._seen:
+            return scorer
+        with self._swap:
+            if self._scorer is None or seen != self._seen:
+                try:
+                    self._scorer = self._load()
+                    self.trouble = None
+                except CluesError as error:
+                    self.trouble = str(error)
+                    if self._scorer is None:
+                        raise
+                    log.warning("champion_refused", kind=type(error).__name__)
+                self._seen = seen
+            return self._scorer
+
+    def _load(self) -> Scorer:
+        digest = read_champion(self.home.scorers).scorer
+        folder = self.home.scorers / digest
+        try_bundle(folder, digest)
+        scorer = Scorer.load(folder, digest)
+        require_same_features(scorer, self.definitions.fingerprint)
+        return scorer
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return None
+    return stat.st_mtime_ns, stat.st_ino
