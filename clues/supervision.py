@@ -118,7 +118,7 @@ def _parsed(sql: str, where: str) -> exp.Query:
     return statements[0]
 
 
-def _tables(query: exp.Expression) -> set[str]:
+def _tables(query: exp.Query) -> set[str]:
     """Tables read by the query, common table expressions left out; functions by their SQL."""
     own = {each.alias for each in query.find_all(exp.CTE)}
     named = set()
@@ -146,7 +146,7 @@ def _table_faults(
 
 
 def _column_faults(
-    query: exp.Expression, used: set[str], head: Head, jurisdiction: Jurisdiction, where: str
+    query: exp.Query, used: set[str], head: Head, jurisdiction: Jurisdiction, where: str
 ) -> list[Fault]:
     """Columns a supervision model may not see, refused by name."""
     contracts = [jurisdiction.contracts[name] for name in used if name in jurisdiction.contracts]

@@ -1,0 +1,1 @@
+"""Questions asked of history: the simulated province and the main job on it."""
