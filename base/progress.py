@@ -41,6 +41,11 @@ class _RichBar:
     def expect(self, total: float) -> None:
         self._progress.update(self._task, total=total)
 
+    def finish(self) -> None:
+        """Whatever was left to count is done when its stage ends well."""
+        total = self._progress.tasks[self._task].total or 1
+        self._progress.update(self._task, total=total, completed=total)
+
 
 class Stages:
     """Runs named stages and keeps `seconds` per stage, in order."""
@@ -68,7 +73,9 @@ class Stages:
         columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn())
         console = Console(stderr=True)
         with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
-            yield _RichBar(progress, name, total)
+            bar = _RichBar(progress, name, total)
+            yield bar
+            bar.finish()
 
 
 def silent() -> Stages:

@@ -9,7 +9,6 @@ clue: whoever finds it again, later or by another supervision model, is counted 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -200,4 +199,4 @@ def _note_cycles(
     latest = {**done, **{model.name: moment.isoformat() for moment, model in runs}}
     draft = home.path / "raised.json.new"
     draft.write_text(json.dumps(latest, indent=1) + "\n", "utf-8")
-    os.replace(draft, home.path / "raised.json")
+    draft.replace(home.path / "raised.json")

@@ -99,7 +99,7 @@ def _happened_sql(happened_at: str | Reference) -> tuple[str, str]:
 
 
 def _masks(found: list[Check], arrived: dict[str, pa.DataType]) -> str:
-    """SQL list, one entry a check: the shape of the value it looked at, or NULL for an empty one."""
+    """SQL list, one entry a check: the shape of the value it looked at, NULL for an empty one."""
     shapes = []
     for check in found:
         text = f"arrived.{quoted(check.column)}::VARCHAR"

@@ -5,7 +5,6 @@ registry (P-9). Every change names two persons and the scorer before.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -56,5 +55,5 @@ def write_champion(
     champion = Champion(digest, by, approved_by, at.isoformat(), previous)
     draft = scorers / "champion.json.new"
     draft.write_text(json.dumps(asdict(champion), ensure_ascii=False, indent=1) + "\n", "utf-8")
-    os.replace(draft, scorers / "champion.json")  # noqa: PTH105  # atomic, over the old one
+    draft.replace(scorers / "champion.json")  # atomic, over the old one
     return champion

@@ -4,6 +4,7 @@ itself reads only the home (scoring/champion.py), so it works with the registry 
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ def client(home: Home) -> MlflowClient:
     """A client of the home's MLflow store."""
     from mlflow import MlflowClient as Client
 
+    for chatty in ("mlflow", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     return Client(tracking_uri=home.tracking_uri, registry_uri=home.tracking_uri)
 
 
@@ -30,7 +33,7 @@ def registered_name(home: Home) -> str:
 
 
 def register(home: Home, digest: str, run_id: str, bundle_uri: str) -> int:
-    """Register a bundle logged under `run_id`; returns the version, the same for the same digest."""
+    """Register a bundle logged under `run_id`; the same digest keeps its version, returned."""
     from mlflow.exceptions import MlflowException
 
     store, name = client(home), registered_name(home)

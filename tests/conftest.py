@@ -14,7 +14,7 @@ REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "chicago"
 
 @pytest.fixture(scope="session")
 def chicago_data() -> Path:
-    """The folder of real Chicago files; the test is skipped, with the reason, where it is absent."""
+    """The folder of real Chicago files; the test is skipped, saying why, where it is absent."""
     if not (REAL_DATA / "inspections.parquet").is_file():
         pytest.skip(f"the real Chicago data is not at {REAL_DATA}; see README, 'Real data'")
     return REAL_DATA

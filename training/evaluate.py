@@ -25,6 +25,8 @@ from training.label import Labels, label_clues
 from training.metrics import evaluate_scores
 from training.training_set import TrainingSet, make_training_set, scored_features
 
+Floats = npt.NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Question:
@@ -41,7 +43,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Judged:
-    """A split after its test: the scorer it taught, figures, and a row per labelled test clue."""
+    """A split after its test: the scorer it taught, figures, and a row per test clue."""
 
     split: Split
     training_set: TrainingSet
@@ -69,35 +71,42 @@ def judge_split(question: Question, split: Split, records: Records) -> Judged:
         np.array(training_set.table["subject_id"].to_pylist(), dtype=str),
     )
     fitted = fit(question.experiment, features, rows, question.threads)
-    clues, table, label, unknown = _test_rows(question, split, records)
+    clues, table, label = _test_rows(question, split, records)
     test = to_matrix(features, table)
     margin = margins(fitted.booster, test)
-    probability = fitted.calibrator.probability(margin)
     rankings: dict[str, Ranking] = {
-        name: rank_by(name, question.experiment, features, (matrix, rows.label), test, clues)
-        for name in question.experiment.baselines
+        "scorer": Ranking(margin, fitted.calibrator.probability(margin))
     }
+    for name in question.experiment.baselines:
+        learned = (matrix, rows.label)
+        rankings[name] = rank_by(name, question.experiment, features, learned, test, clues)
+    figures = {name: _figures(ranking, label) for name, ranking in rankings.items()}
+    known = ~np.isnan(label)
     return Judged(
         split=split,
         training_set=training_set,
         features=features,
         fitted=fitted,
-        figures=evaluate_scores(margin, label, probability),
-        baselines={
-            name: evaluate_scores(ranking.score, label, ranking.probability)
-            for name, ranking in rankings.items()
-        },
-        scores=_score_table(clues, label, margin, probability, rankings),
+        figures=figures.pop("scorer"),
+        baselines=figures,
+        scores=_score_table(clues, label, rankings),
         counts={
             "train_clues": len(rows.label),
             "train_cases": int(rows.label.sum()),
             "train_unripe": taught.unripe,
             "train_unpursued": taught.unpursued,
-            "test_clues": len(label),
-            "test_cases": int(label.sum()),
-            "test_unlabelled": unknown,
+            "test_clues": int(known.sum()),
+            "test_cases": int(label[known].sum()),
+            "test_unlabelled": int((~known).sum()),
         },
     )
+
+
+def _figures(ranking: Ranking, label: Floats) -> dict[str, Any]:
+    """Figures on the labelled rows."""
+    known = ~np.isnan(label)
+    probability = None if ranking.probability is None else ranking.probability[known]
+    return evaluate_scores(ranking.score[known], label[known], probability)
 
 
 def _training_set(question: Question, split: Split, records: Records) -> tuple[TrainingSet, Labels]:
@@ -111,19 +120,18 @@ def _training_set(question: Question, split: Split, records: Records) -> tuple[T
 
 def _test_rows(
     question: Question, split: Split, records: Records
-) -> tuple[pa.Table, pa.Table, npt.NDArray[np.float64], int]:
+) -> tuple[pa.Table, pa.Table, Floats]:
+    """Clues, features and labels (NaN: unknown) of the split's test."""
     chosen = _between(question.clues, split.test_from, split.test_until)
     clues, rows = question.clues.filter(chosen), question.rows.filter(chosen)
     label = label_clues(question.experiment.label, clues, records, judged_at(question, split))
-    known = ~np.isnan(label.values)
-    if not known.any():
+    if np.isnan(label.values).all():
         raise Refused(
             wanted=f"labelled clues between {split.test_from} and {split.test_until}",
             got=f"{clues.num_rows} clues there, none with a known label",
             cure="move the split to months whose outcomes were admitted",
         )
-    mask = pa.array(known)
-    return clues.filter(mask), rows.filter(mask), label.values[known], int((~known).sum())
+    return clues, rows, label.values
 
 
 def judged_at(question: Question, split: Split) -> datetime:
@@ -138,19 +146,14 @@ def _between(clues: pa.Table, start: datetime, until: datetime) -> pa.Array:
     return pa.array((moments >= low) & (moments < high))
 
 
-def _score_table(
-    clues: pa.Table,
-    label: npt.NDArray[np.float64],
-    margin: npt.NDArray[np.float64],
-    probability: npt.NDArray[np.float64],
-    rankings: Mapping[str, Ranking],
-) -> pa.Table:
+def _score_table(clues: pa.Table, label: Floats, rankings: Mapping[str, Ranking]) -> pa.Table:
+    """Every test clue: label (null: unknown), probability, and each ranking's score."""
+    columns = {f"score_{name}": ranking.score for name, ranking in rankings.items()}
     return pa.table(
         {
             "clue_id": clues["clue_id"],
-            "label": label,
-            "margin": margin,
-            "probability": probability,
-            **{f"baseline_{name}": ranking.score for name, ranking in rankings.items()},
+            "label": pa.array(label, from_pandas=True),
+            "probability": rankings["scorer"].probability,
+            **columns,
         }
     )

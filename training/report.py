@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.compute as pc
 from jinja2 import Environment, FileSystemLoader
 
 from training.evaluate import Judged
@@ -42,10 +43,11 @@ def write_report(
 
 
 def _split(judged: Judged) -> dict[str, Any]:
-    split, scores = judged.split, judged.scores
+    split = judged.split
+    scores = judged.scores.filter(pc.is_valid(judged.scores["label"]))
     label = scores["label"].to_numpy()
-    curves = {"scorer": scores["margin"].to_numpy()}
-    curves |= {name: scores[f"baseline_{name}"].to_numpy() for name in judged.baselines}
+    names = ["scorer", *judged.baselines]
+    curves = {name: scores[f"score_{name}"].to_numpy() for name in names}
     rows = [("scorer", judged.figures), *judged.baselines.items()]
     return {
         "heading": f"{split.test_from:%Y-%m-%d} – {split.test_until:%Y-%m-%d}",

@@ -208,7 +208,7 @@ def _parameters(question: Question, last: Judged) -> dict[str, Any]:
 
 
 def _all_scores(judged: list[Judged]) -> pa.Table:
-    """Every labelled test clue of every split, with each ranking's score."""
+    """Every test clue of every split, with each ranking's score."""
     parts = []
     for at, each in enumerate(judged, 1):
         split = pa.array([at] * each.scores.num_rows, pa.int32())

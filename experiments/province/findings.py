@@ -37,16 +37,78 @@ class Kind:
 
 
 KINDS = (
-    Kind("benefit_after_death", "pension_after_death", 0.30, 0.07, 3, "person", "agency", 150e3, (45, 330)),
-    Kind("benefit_in_custody", "pension_in_custody", 0.18, 0.12, 3, "person", "agency", 160e3, (60, 300)),
-    Kind("licence_not_revoked", "licence_after_conviction", 0.12, 0.34, 4, "person", "court", 0, (15, 90)),
-    Kind("fine_not_enforced", "fine_unpaid", 0.26, 0.05, 2, "company", "agency", 900e3, (100, 110)),
-    Kind("injury_before_insurance", "injury_fraud", 0.07, 0.40, 5, "person", "hospital", 4e6, (5, 40)),
-    Kind("serial_plaintiff", "false_litigation", 0.07, 0.15, 4, "person", "court", 8e6, (40, 120), 20),
-)  # fmt: skip
+    Kind(
+        name="benefit_after_death",
+        ground="pension_after_death",
+        share=0.3,
+        rate=0.045,
+        severity=3,
+        subject="person",
+        body="agency",
+        amount_cents=150000.0,
+        lag_days=(45, 330),
+    ),
+    Kind(
+        name="benefit_in_custody",
+        ground="pension_in_custody",
+        share=0.18,
+        rate=0.08,
+        severity=3,
+        subject="person",
+        body="agency",
+        amount_cents=160000.0,
+        lag_days=(60, 300),
+    ),
+    Kind(
+        name="licence_not_revoked",
+        ground="licence_after_conviction",
+        share=0.12,
+        rate=0.22,
+        severity=4,
+        subject="person",
+        body="court",
+        amount_cents=0.0,
+        lag_days=(15, 90),
+    ),
+    Kind(
+        name="fine_not_enforced",
+        ground="fine_unpaid",
+        share=0.26,
+        rate=0.015,
+        severity=2,
+        subject="company",
+        body="agency",
+        amount_cents=900000.0,
+        lag_days=(100, 110),
+    ),
+    Kind(
+        name="injury_before_insurance",
+        ground="injury_fraud",
+        share=0.07,
+        rate=0.4,
+        severity=5,
+        subject="person",
+        body="hospital",
+        amount_cents=4000000.0,
+        lag_days=(5, 40),
+    ),
+    Kind(
+        name="serial_plaintiff",
+        ground="false_litigation",
+        share=0.07,
+        rate=0.12,
+        severity=4,
+        subject="person",
+        body="court",
+        amount_cents=8000000.0,
+        lag_days=(40, 120),
+        from_month=20,
+    ),
+)
 MENDED_MONTH, NEW_RING_MONTH = 30, 36
 NAME_MATCH_SHARE, REPAID_SHARE = 0.22, 0.15
 STALE_DAYS = 200
+STEEPNESS = 1.6
 
 
 @dataclass(frozen=True)
@@ -96,9 +158,13 @@ def plan_findings(world: World, clues: int, months: int, draw: np.random.Generat
     scale = np.array([each.amount_cents for each in KINDS])[kind]
     revealed, moment = _times(month, draw)
     guilt = _guilt(world, kind, person, company, body, month)
-    guilt += 0.75 * size + draw.normal(0, 0.5, clues)
-    provability = -0.9 * (lag > STALE_DAYS) - 2.0 * by_name - 1.8 * repaid
-    probability = _to_rates(kind, guilt + provability)
+    guilt += _amount_speaks(kind, size) + draw.normal(0, 0.4, clues)
+    provability = (
+        np.where(lag > STALE_DAYS, 0.5, 1.0)
+        * np.where(by_name, 0.15, 1.0)
+        * np.where(repaid, 0.2, 1.0)
+    )
+    probability = _to_rates(kind, guilt, provability)
     persons_office = world.county[person]
     company_office = world.company_county[np.maximum(company, 0)]
     of_person = np.array([each.subject == "person" for each in KINDS])[kind]
@@ -132,7 +198,7 @@ def _subjects(
     count = len(kind)
     order = draw.permutation(len(world.person_id) // 3)
     person = order[:count] * 3 + draw.integers(0, 3, count)
-    near = draw.random(count) < 0.35
+    near = draw.random(count) < 0.45
     earlier = (draw.random(count) * np.arange(count)).astype(np.int64)
     taken = set(person.tolist())
     for at in np.flatnonzero(near):
@@ -172,24 +238,31 @@ def _guilt(
     return own + circle + behind
 
 
-def _to_rates(kind: Ints, log_odds: Floats) -> Floats:
-    """Probabilities whose mean per supervision model is its rate (bisection on the intercept)."""
+def _amount_speaks(kind: Ints, size: Floats) -> Floats:
+    """Large amounts speak for fraud, and against an unpaid fine (large fines are contested)."""
+    contested = np.array([each.name == "fine_not_enforced" for each in KINDS])[kind]
+    return np.where(contested, -0.8, 0.8) * size
+
+
+def _to_rates(kind: Ints, guilt: Floats, provability: Floats) -> Floats:
+    """Guilty and provable; the mean per supervision model is its rate (bisection)."""
     probability = np.empty(len(kind))
     for at, each in enumerate(KINDS):
         rows = np.flatnonzero(kind == at)
         low, high = -15.0, 15.0
         for _ in range(60):
             middle = (low + high) / 2
-            mean = (1 / (1 + np.exp(-1.3 * log_odds[rows] - middle))).mean() if len(rows) else 0
-            low, high = (middle, high) if mean < each.rate else (low, middle)
-        probability[rows] = 1 / (1 + np.exp(-1.3 * log_odds[rows] - low))
-    return probability
+            there = provability[rows] / (1 + np.exp(-STEEPNESS * guilt[rows] - middle))
+            low, high = (middle, high) if there.sum() < each.rate * len(rows) else (low, middle)
+        probability[rows] = provability[rows] / (1 + np.exp(-STEEPNESS * guilt[rows] - low))
+    return np.clip(probability, 1e-6, 1 - 1e-6)
 
 
 def _times(
     month: Ints, draw: np.random.Generator
 ) -> tuple[npt.NDArray[np.datetime64], list[datetime]]:
-    starts = np.datetime64(START, "M") + month
-    revealed = starts.astype("datetime64[D]") + draw.integers(1, 27, len(month))
+    starts = np.datetime64(START, "M") + month.astype("timedelta64[M]")
+    days = draw.integers(1, 27, len(month)).astype("timedelta64[D]")
+    revealed = starts.astype("datetime64[D]") + days
     begin = datetime.combine(START, datetime.min.time())
     return revealed, [add_months(begin, int(each) + 1) for each in month]

@@ -33,7 +33,7 @@ def make_records(world: World, found: Findings, months: int, draw: np.random.Gen
         "custody": _custody(world, found, others, span, draw),
         "benefit_payments": _payments(world, found, others, span, draw),
         "sentences": _sentences(world, found, others, span, draw),
-        "driving_licences": _licences(world, found, others, span, draw),
+        "driving_licences": _licences(world, found, others, draw),
         "penalties": _penalties(world, found, span, draw),
         "insurance_enrolment": _enrolment(world, found, others, span, draw),
         "injury_claims": _claims(world, found, others, span, draw),
@@ -232,7 +232,7 @@ def _sentences(
 
 
 def _licences(
-    world: World, found: Findings, others: Ints, span: int, draw: np.random.Generator
+    world: World, found: Findings, others: Ints, draw: np.random.Generator
 ) -> pd.DataFrame:
     """States over time; whoever else is sentenced has his licence revoked before it is reported."""
     rows = found.of("licence_not_revoked")
@@ -381,7 +381,7 @@ def _claims(
 def _judgments(
     world: World, found: Findings, others: Ints, span: int, draw: np.random.Generator
 ) -> pd.DataFrame:
-    """Five like judgments for a finding, the fifth published in its month; others have one or two."""
+    """Five like judgments for a finding, the fifth published in its month; others have fewer."""
     rows = found.of("serial_plaintiff")
     each = np.repeat(rows, JUDGMENTS_PER_CLUE)
     step = np.tile(np.arange(JUDGMENTS_PER_CLUE), len(rows))

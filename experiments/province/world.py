@@ -19,9 +19,9 @@ Texts = npt.NDArray[np.object_]
 START = date(2021, 1, 1)
 CITIES, COUNTIES = 16, 104
 PERSONS_PER_CLUE, COMPANIES_PER_CLUE = 10, 0.75
-RING_SHARE = 0.08
-FAMILY_SIZE, RING_SIZE = 3, 14
-BODIES = {"agency": 48, "court": 30, "hospital": 40}
+RING_SHARE = 0.15
+FAMILY_SIZE, RING_SIZE = 3, 40
+BODIES = {"agency": 32, "court": 16, "hospital": 20}
 HOT_SHARE = 0.12
 
 

@@ -31,7 +31,10 @@ schema:
     description: payments
     customProperties: [{property: happenedAt, value: paid_on}]
     properties:
-      - {name: person_id, logicalType: string, required: true, logicalTypeOptions: {pattern: "P[0-9]+"}}
+      - name: person_id
+        logicalType: string
+        required: true
+        logicalTypeOptions: {pattern: "P[0-9]+"}
       - {name: paid_on, logicalType: date, required: true}
       - {name: amount_cents, logicalType: integer, required: true, logicalTypeOptions: {minimum: 0}}
       - {name: kind, logicalType: string, enum: [{value: pension}, {value: subsidy}]}
@@ -47,10 +50,15 @@ status: active
 schema:
   - name: deaths
     logicalType: object
-    customProperties: [{property: happenedAt, value: died_on}, {property: knownAt, value: reported_on}]
+    customProperties:
+      - {property: happenedAt, value: died_on}
+      - {property: knownAt, value: reported_on}
     properties:
       - {name: person_id, logicalType: string, primaryKey: true}
-      - {name: died_on, logicalType: date, required: true, customProperties: [{property: formats, value: ["%Y-%m-%d", "%Y/%m/%d"]}]}
+      - name: died_on
+        logicalType: date
+        required: true
+        customProperties: [{property: formats, value: ["%Y-%m-%d", "%Y/%m/%d"]}]
       - {name: reported_on, logicalType: date, required: true}
 """
 

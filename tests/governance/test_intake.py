@@ -168,7 +168,7 @@ def test_ragged_nul_and_undecodable_rows_are_quarantined_by_number(hamlet, tmp_p
 
 
 def test_every_readable_kind_of_file_gives_the_same_rows(hamlet, tmp_path, clock) -> None:
-    """csv, csv with a byte order mark, csv.gz, jsonl and parquet of one table are one batch's rows."""
+    """csv, with and without a byte order mark, csv.gz, jsonl and parquet give the same rows."""
     csv = write(tmp_path, "a.csv", HEADER + GOOD)
     marked = write(tmp_path, "b.csv", HEADER + GOOD, "utf-8-sig")
     zipped = tmp_path / "c.csv.gz"
@@ -212,7 +212,7 @@ def test_a_correction_retracts_the_earlier_row_whatever_the_order(hamlet, tmp_pa
 def test_a_file_that_cannot_be_opened_is_refused_before_anything_is_stored(
     hamlet, tmp_path, clock
 ) -> None:
-    """A broken Parquet file and a missing one are told together; the good file is not half taken."""
+    """A broken and a missing file are told together; the good file is not half taken."""
     good = write(tmp_path, "a.csv", HEADER + GOOD)
     broken = write(tmp_path, "b.parquet", "not parquet")
     with pytest.raises(Refused) as refusal:
