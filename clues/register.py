@@ -19,7 +19,11 @@ def read_clues(home: Home, clue_ids: Iterable[str] | None = None) -> pa.Table:
     if table is None:
         return clue_schema(home.jurisdiction).empty_table()
     dataset = table.to_pyarrow_dataset()
-    chosen = None if clue_ids is None else pc.field("clue_id").isin(list(clue_ids))
+    chosen = (
+        None
+        if clue_ids is None
+        else pc.field("clue_id").isin(pa.array(list(clue_ids), pa.string()))
+    )
     rows = dataset.to_table(filter=chosen)
     return rows.sort_by([("raised_at", "ascending"), ("clue_id", "ascending")])
 

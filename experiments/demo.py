@@ -25,7 +25,7 @@ from experiments.province.simulate import simulate
 from governance.home import Home
 from governance.intake import admit
 from governance.jurisdiction import load_jurisdiction
-from training.metrics import evaluate_scores
+from training.metrics import evaluate_scores, mean_figures
 from training.promote import promote
 from training.train import TrainResult, train
 
@@ -108,25 +108,32 @@ def _take_in(
 
 
 def _compared(result: TrainResult, truth_file: Path) -> dict[str, Any]:
-    """Figures over every clue of the test months, judged by the truth."""
+    """Figures over every clue of the test months, judged by the truth; each the mean over splits.
+
+    Splits are ranked apart: a queue never holds clues scored by two scorers.
+    """
     scores = pq.read_table(result.report.parent / "test_scores.parquet").to_pandas()
     truth = pd.read_parquet(truth_file).rename(columns={"probability": "score_oracle"})
     judged = scores.merge(truth[["clue_id", "became_case", "score_oracle"]], on="clue_id")
-    label = judged["became_case"].to_numpy(float)
-    rankings = [name for name in judged.columns if name.startswith("score_")]
     found = {
-        name.removeprefix("score_"): evaluate_scores(judged[name].to_numpy(float), label)
-        for name in rankings
+        column.removeprefix("score_"): mean_figures(
+            [_figures(part, column) for _, part in judged.groupby("split")]
+        )
+        for column in judged.columns
+        if column.startswith("score_")
     }
-    scorer = evaluate_scores(
-        judged["score_scorer"].to_numpy(float), label, judged["probability"].to_numpy(float)
-    )
     return {
         "clues": len(truth),
         "judged": len(judged),
-        "cases": int(label.sum()),
+        "cases": int(judged["became_case"].sum()),
         "cases_found": {name: figures["cases_found"] for name, figures in found.items()},
         "auc": {name: figures["auc"] for name, figures in found.items()},
-        "tail_recall_loss": scorer["tail_recall_loss"],
-        "ece": scorer["ece"],
+        "tail_recall_loss": found["scorer"]["tail_recall_loss"],
+        "ece": found["scorer"]["ece"],
     }
+
+
+def _figures(part: pd.DataFrame, column: str) -> dict[str, Any]:
+    probability = part["probability"].to_numpy(float) if column == "score_scorer" else None
+    label = part["became_case"].to_numpy(float)
+    return evaluate_scores(part[column].to_numpy(float), label, probability)

@@ -84,7 +84,10 @@ class Records:
         if self._connection is None:
             self._connection = connect(self._scratch)
             for name, table in self._memory.items():
-                self._connection.register(f"memory_{name}", table)
+                # A registered table is its connection's own; cursors see only created ones.
+                self._connection.register("given", table)
+                self._connection.execute(f"CREATE TABLE memory_{name} AS FROM given")
+                self._connection.unregister("given")
             for name, select in self._views.items():
                 self._connection.execute(f"CREATE VIEW {quoted(name)} AS {select}")
         return self._connection

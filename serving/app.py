@@ -24,4 +24,6 @@ def create_app(home: Home) -> FastAPI:
 
 def from_environment() -> FastAPI:
     """For `uvicorn --factory serving.app:from_environment`: the home is CLUES_HOME."""
-    return create_app(Home.open(Settings().home))
+    app = create_app(Home.open(Settings().home))
+    app.state.service.warm()
+    return app

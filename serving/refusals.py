@@ -4,8 +4,10 @@ where this room wrote it.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -13,6 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from base.errors import CluesError, Conflict, NotAllowed, NotFound, NotReady, Refused
 from serving.access import NoKey
@@ -85,10 +88,36 @@ def add_refusals(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         return problem(HTTPStatus(error.status_code))
 
-    @app.exception_handler(Exception)
-    async def _fault(_: Request, error: Exception) -> JSONResponse:
-        log.error("fault", kind=type(error).__name__)
-        return problem(HTTPStatus.INTERNAL_SERVER_ERROR)
+    app.add_middleware(AnswerFaults)
+
+
+class AnswerFaults:
+    """A fault of our own is answered 500 and logged by its kind and place: its text may hold what
+    the caller sent, so neither reply nor log quotes it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = False
+
+        async def watched(message: Message) -> None:
+            nonlocal began
+            began = began or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except Exception as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(place.filename).name}:{place.lineno}"
+            log.error("fault", kind=type(error).__name__, where=where)
+            if not began:
+                await problem(HTTPStatus.INTERNAL_SERVER_ERROR)(scope, receive, send)
 
 
 def told_faults(error: CluesError) -> list[dict[str, str]]:

@@ -23,7 +23,9 @@ def serve(home: Home, *, host: str, port: int, workers: int) -> None:
         "server_header": False,
     }
     if workers == 1:
-        uvicorn.run(create_app(home), **options)  # type: ignore[arg-type]
+        app = create_app(home)
+        app.state.service.warm()
+        uvicorn.run(app, **options)  # type: ignore[arg-type]
         return
     os.environ["CLUES_HOME"] = str(home.path.resolve())
     factory = "serving.app:from_environment"

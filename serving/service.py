@@ -12,9 +12,10 @@ import structlog
 
 from base.errors import CluesError
 from base.moment import Clock, WallClock
+from clues.register import read_clues
 from clues.supervision import SupervisionModel, load_supervision_models
 from dispatch.offices import Offices, load_offices
-from dispatch.scoring_run import require_same_features
+from dispatch.scoring_run import require_same_features, score_at_moments
 from features.declared import declared_features
 from features.definition import FeatureSet
 from governance.home import Home
@@ -78,6 +79,16 @@ class Service:
                     log.warning("champion_refused", kind=type(error).__name__)
                 self._seen = seen
             return self._scorer
+
+    def warm(self) -> None:
+        """Compile and load what the first request would otherwise wait for."""
+        try:
+            scorer = self.champion()
+        except CluesError:
+            return
+        clues = read_clues(self.home).slice(0, 1)
+        if clues.num_rows:
+            score_at_moments(self.home, scorer, clues, self.definitions)
 
     def _load(self) -> Scorer:
         digest = read_champion(self.home.scorers).scorer

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from base.moment import FixedClock
+from base.progress import silent
+from experiments.demo import run_demo
+from governance.home import Home
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "chicago"
 
@@ -18,6 +21,16 @@ def chicago_data() -> Path:
     if not (REAL_DATA / "inspections.parquet").is_file():
         pytest.skip(f"the real Chicago data is not at {REAL_DATA}; see README, 'Real data'")
     return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def province(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A small simulated province after the whole main job. Tests that use it only read it, and
+    carry the mark xdist_group("province"), so that one worker makes it once.
+    """
+    folder = tmp_path_factory.mktemp("province") / "home"
+    run_demo(folder, clues=1_200, seed=3, stages=silent())
+    return Home.open(folder)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
-from jinja2 import Environment, FileSystemLoader
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from training.evaluate import Judged
 from training.experiment import Experiment
@@ -28,7 +28,9 @@ def write_report(
     folder = reports / f"{stem}-{digest[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
     loader = FileSystemLoader(Path(__file__).parent / "pages")
-    page = Environment(loader=loader, autoescape=True).get_template("report.html.j2")
+    page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template(
+        "report.html.j2"
+    )
     path = folder / "report.html"
     path.write_text(
         page.render(

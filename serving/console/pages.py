@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, FileSystemLoader
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 
 from base.errors import CluesError
@@ -25,7 +25,7 @@ from serving.routes.clues import reasons_for, require_clue
 
 router = APIRouter(include_in_schema=False)
 FOLDER = Path(__file__).parent / "pages"
-TEMPLATES = Environment(loader=FileSystemLoader(FOLDER), autoescape=True)
+TEMPLATES = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined)
 Language = Literal["zh", "en"]
 SIGN_IN_BYTES = 4_096
 HEADERS = {
@@ -52,7 +52,7 @@ def style() -> Response:
 @router.get("/console")
 def sign_in_page(request: Request, language: Language = "zh") -> Response:
     """A form for the key."""
-    return _page(request, "sign_in.html", language)
+    return _page(request, "sign_in.html", language, wrong=False)
 
 
 @router.post("/console")

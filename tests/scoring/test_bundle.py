@@ -1,0 +1,105 @@
+"""A scorer bundle is data under a digest: changed bytes never score."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_scorer
+
+from base.errors import NotFound, Refused
+from scoring.bundle import FILES, bundle_digest, find_digest
+from scoring.champion import read_champion, write_champion
+from scoring.scorer import Scorer
+from scoring.trial import try_bundle
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / tiny_scorer.write_tiny_bundle(tmp_path)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_one_flipped_bit_in_any_file_is_refused_before_it_is_parsed(
+    folder: Path, name: str
+) -> None:
+    """P-7: the digest covers every byte of every file."""
+    path = folder / name
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(Refused, match="digest"):
+        Scorer.load(folder, folder.name)
+
+
+def test_a_missing_file_is_told_by_name(folder: Path) -> None:
+    """Half a bundle names what it lacks."""
+    (folder / "calibrator.json").unlink()
+    with pytest.raises(NotFound, match=r"calibrator\.json"):
+        Scorer.load(folder, folder.name)
+
+
+def test_a_malformed_model_dies_in_the_trial_process_only(folder: Path) -> None:
+    """A text model that can kill its parser is refused, and this process lives on."""
+    path = folder / "model.txt"
+    text = path.read_text("utf-8").replace("leaf_value=", "leaf_value=1e999 x", 1)
+    path.write_text(text.replace("num_leaves=7", "num_leaves=700000", 1), "utf-8")
+    with pytest.raises(Refused, match="loads"):
+        try_bundle(folder, bundle_digest(folder))
+
+
+def test_a_scorer_that_says_otherwise_than_its_golden_rows_is_refused(folder: Path) -> None:
+    """A model that loads and scores differently without a word is found by its golden rows."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text("utf-8"))
+    manifest["golden"][0]["margin"] += 1e-12
+    path.write_text(json.dumps(manifest), "utf-8")
+    with pytest.raises(Refused, match="golden"):
+        Scorer.load(folder, bundle_digest(folder))
+
+
+def test_the_same_training_gives_the_same_digest(tmp_path: Path) -> None:
+    """No clock, path or machine enters a bundle."""
+    first = tiny_scorer.write_tiny_bundle(tmp_path / "a")
+    second = tiny_scorer.write_tiny_bundle(tmp_path / "b")
+    other = tiny_scorer.write_tiny_bundle(tmp_path / "b", seed=2)
+    assert first == second != other
+
+
+def test_scores_are_the_same_on_any_number_of_threads(folder: Path) -> None:
+    """P-5: bit for bit, also one row at a time."""
+    rows = tiny_scorer.random_rows(700, seed=5)
+    one, three = Scorer.load(folder, folder.name, 1), Scorer.load(folder, folder.name, 3)
+    whole = one.score(rows).margin
+    assert np.array_equal(whole, three.score(rows).margin)
+    singly = [one.score(rows.slice(at, 1)).margin[0] for at in range(40)]
+    assert np.array_equal(whole[:40], singly)
+
+
+def test_a_promotion_takes_two_persons_and_remembers_the_one_before(
+    folder: Path, clock: object
+) -> None:
+    """The same name twice, in any case, is one person."""
+    now = clock.now()  # type: ignore[attr-defined]
+    other = tiny_scorer.write_tiny_bundle(folder.parent, seed=9)
+    for approver in ("Li", "li ", " LI"):
+        with pytest.raises(Refused, match="two different persons"):
+            write_champion(folder.parent, folder.name, by="Li", approved_by=approver, at=now)
+    write_champion(folder.parent, folder.name, by="Li", approved_by="Wang", at=now)
+    write_champion(folder.parent, other, by="Wang", approved_by="Li", at=now)
+    champion = read_champion(folder.parent)
+    assert (champion.scorer, champion.previous) == (other, folder.name)
+
+
+def test_a_digest_may_be_shortened_only_while_it_names_one(folder: Path) -> None:
+    """Six digits at least, and one bundle."""
+    assert find_digest(folder.parent, folder.name[:8]) == folder.name
+    for start in (folder.name[:3], "zzzzzzzz", ""):
+        with pytest.raises(NotFound):
+            find_digest(folder.parent, start)
+    os.mkdir(folder.parent / (folder.name[:8] + "0" * 56))  # noqa: PTH102
+    with pytest.raises(NotFound):
+        find_digest(folder.parent, folder.name[:8])

@@ -1,0 +1,155 @@
+"""Small random worlds for the laws of features: ties, late records, retractions, missing keys."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+from hypothesis import strategies as st
+
+from features.definition import FeatureSet, load_features
+from governance.reading import Records
+
+START = datetime(2024, 1, 1)
+DAY = timedelta(days=1)
+WORDS = {"zh": "{window}{value}", "en": "{value} in {window}"}
+SOURCES = {
+    "payments": {"person": "string", "agency": "string", "cents": "integer", "kind": "string"},
+    "outcomes": {"model": "string", "became_case": "integer"},
+}
+CLUE_COLUMNS = {"person": "string", "agency": "string", "model": "string", "cents": "integer"}
+KINDS: list[dict[str, Any]] = [
+    {"kind": "count"},
+    {"kind": "exists"},
+    {"kind": "sum", "column": "cents"},
+    {"kind": "mean", "column": "cents"},
+    {"kind": "min", "column": "cents"},
+    {"kind": "max", "column": "cents"},
+    {"kind": "last", "column": "cents"},
+    {"kind": "last", "column": "kind", "type": "category"},
+    {"kind": "distinct", "column": "kind"},
+    {"kind": "days_since_last"},
+    {"kind": "rank", "column": "cents", "of": "cents"},
+]
+DEFINITIONS = {
+    "columns": [{"name": "cents", "column": "cents", "sentence": WORDS}],
+    "calendar": [{"name": "weekday", "part": "weekday", "sentence": WORDS}],
+    "history": [
+        {
+            "group": "own",
+            "source": "payments",
+            "key": {"person": "person"},
+            "windows": [1, 3, "all"],
+            "features": [{**kind, "sentence": WORDS} for kind in KINDS],
+        },
+        {
+            "group": "agency_large",
+            "source": "payments",
+            "key": {"person": "person", "agency": "agency"},
+            "where": "cents > 1",
+            "windows": [2],
+            "features": [{"kind": "count", "sentence": WORDS}],
+        },
+        {
+            "group": "everywhere",
+            "source": "payments",
+            "key": {},
+            "windows": ["all"],
+            "features": [{"kind": "count", "sentence": WORDS}],
+        },
+    ],
+    "ratios": [
+        {
+            "group": "conversion",
+            "source": "outcomes",
+            "where": "became_case IS NOT NULL",
+            "numerator": "became_case = 1",
+            "ladder": [{"model": "model"}, {}],
+            "prior": 0.1,
+            "strength": 4,
+            "windows": [2, "all"],
+            "sentence": WORDS,
+        }
+    ],
+}
+
+
+def definitions() -> FeatureSet:
+    """Every kind of feature at once."""
+    return load_features(DEFINITIONS, sources=SOURCES, clue_columns=CLUE_COLUMNS)
+
+
+# Whole days and their neighbours to the microsecond, so that edges and ties are common.
+moments = st.builds(
+    lambda days, micro: START + days * DAY + timedelta(microseconds=micro),
+    st.integers(0, 6),
+    st.sampled_from([-1, 0, 0, 0, 1]),
+)
+people = st.sampled_from(["a", "b", None])
+agencies = st.sampled_from(["x", "y", None])
+models = st.sampled_from(["m", "n"])
+cents = st.one_of(st.none(), st.integers(-3, 5))
+
+
+@st.composite
+def payments(draw: st.DrawFn) -> pa.Table:
+    """Payment records; some known late, some retracted later."""
+    rows = draw(
+        st.lists(
+            st.tuples(people, agencies, cents, st.sampled_from(["p", "q", None]), moments)
+            .flatmap(lambda row: st.tuples(st.just(row), moments, st.one_of(st.none(), moments)))
+            .map(lambda parts: (*parts[0], *parts[1:])),
+            max_size=14,
+        )
+    )
+    columns = list(zip(*rows, strict=True)) or [[]] * 7
+    return pa.table(
+        {
+            "person": pa.array(columns[0], pa.string()),
+            "agency": pa.array(columns[1], pa.string()),
+            "cents": pa.array(columns[2], pa.int64()),
+            "kind": pa.array(columns[3], pa.string()),
+            "happened_at": pa.array(columns[4], pa.timestamp("us")),
+            "known_at": pa.array(columns[5], pa.timestamp("us")),
+            "retracted_at": pa.array(columns[6], pa.timestamp("us")),
+        }
+    )
+
+
+@st.composite
+def outcomes(draw: st.DrawFn) -> pa.Table:
+    """What became of clues."""
+    rows = draw(st.lists(st.tuples(models, st.sampled_from([0, 1, None]), moments), max_size=8))
+    columns = list(zip(*rows, strict=True)) or [[]] * 3
+    return pa.table(
+        {
+            "model": pa.array(columns[0], pa.string()),
+            "became_case": pa.array(columns[1], pa.int64()),
+            "happened_at": pa.array(columns[2], pa.timestamp("us")),
+        }
+    )
+
+
+@st.composite
+def clues(draw: st.DrawFn) -> pa.Table:
+    """Clues with moments that often fall on a record's."""
+    rows = draw(
+        st.lists(st.tuples(people, agencies, models, cents, moments), min_size=1, max_size=8)
+    )
+    columns = list(zip(*rows, strict=True))
+    return pa.table(
+        {
+            "clue_id": [f"c{number}" for number in range(len(rows))],
+            "person": pa.array(columns[0], pa.string()),
+            "agency": pa.array(columns[1], pa.string()),
+            "model": pa.array(columns[2], pa.string()),
+            "cents": pa.array(columns[3], pa.int64()),
+            "raised_at": pa.array(columns[4], pa.timestamp("us")),
+        }
+    )
+
+
+def records_of(paid: pa.Table, ended: pa.Table) -> Records:
+    """Both record sets in memory."""
+    return Records.of_tables({"payments": paid, "outcomes": ended})
