@@ -1,0 +1,103 @@
+"""The console: plain pages in two languages, nothing from elsewhere, nothing unescaped."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from clues.register import read_clues
+
+
+@pytest.fixture
+def visitor(served: Any) -> Any:
+    """A reviewer of office A, signed in."""
+    key = served.key("reviewer", "A")["authorization"].split()[1]
+    reply = served.client.post("/console", data={"key": key}, follow_redirects=False)
+    assert reply.status_code == 303
+    cookie = reply.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    return served
+
+
+def test_the_queue_page_leads_to_a_clue_with_reasons_and_records(visitor: Any) -> None:
+    """Every link of the queue opens; the clue page shows its sum and the death record."""
+    page = visitor.client.get("/console/queue?language=zh").text
+    links = re.findall(r'href="(/console/clues/[^"]+)"', page)
+    assert len(links) == 6
+    for link in links:
+        clue = visitor.client.get(link)
+        assert clue.status_code == 200
+        assert "成案概率" in clue.text
+        assert "deaths" in clue.text
+        assert "不是证据" in clue.text
+        assert "虚构" in clue.text
+
+
+def test_both_languages_have_every_word(visitor: Any) -> None:
+    """The English page has no Chinese but the link to the other language and titles."""
+    page = visitor.client.get("/console/queue?language=en").text
+    assert "Queue of clues" in page
+    assert "not evidence" in page
+    assert re.findall(r"[一-鿿]+", page) == ["中文"]
+
+
+def test_pages_load_nothing_from_elsewhere(visitor: Any) -> None:
+    """A strict policy, no script, no inline style, one style sheet of our own."""
+    reply = visitor.client.get("/console/queue")
+    assert "default-src 'none'" in reply.headers["content-security-policy"]
+    for outside in ("http://", "https://", "<script", "style=", "@import"):
+        assert outside not in reply.text
+    assert visitor.client.get("/console/style.css").headers["content-type"].startswith("text/css")
+
+
+def test_crafted_text_in_a_record_is_shown_not_run(visitor: Any) -> None:
+    """A filing that holds markup is escaped (records are written by subjects too)."""
+    from serving.console.pages import TEMPLATES
+    from serving.console.words import words_of
+
+    table = {"title": "<b>", "columns": ["<i>"], "rows": [["<script>alert(1)</script>"]]}
+    text = TEMPLATES.get_template("clue.html").render(
+        language="zh",
+        other="en",
+        words=words_of("zh"),
+        jurisdiction=visitor.home.jurisdiction,
+        here="/",
+        clue=read_clues(visitor.home).to_pylist()[0],
+        told={"probability": 0.1, "moment": "", "scorer": "", "base": 0.0, "reasons": []}
+        | {"other": 0.0, "margin": 0.0, "flags": ['"><script>']},
+        model=None,
+        office=visitor.service.offices.office("A"),
+        evidence=[table],
+    )
+    assert "<script>" not in text
+    assert "&lt;script&gt;alert(1)" in text
+
+
+def test_without_a_key_every_page_leads_to_signing_in(served: Any) -> None:
+    """And a wrong key is told, not quoted."""
+    for path in ("/console/queue", "/console/clues/0000000000000000"):
+        reply = served.client.get(path, follow_redirects=False)
+        assert (reply.status_code, reply.headers["location"][:8]) == (303, "/console")
+    wrong = served.client.post("/console", data={"key": "SECRET"})
+    assert wrong.status_code == 401
+    assert "SECRET" not in wrong.text
+
+
+def test_another_offices_clue_is_shown_as_absent(visitor: Any) -> None:
+    """The same page as for a clue that never was."""
+    rows = read_clues(visitor.home).to_pylist()
+    theirs = next(row["clue_id"] for row in rows if row["office_id"] == "B")
+    forbidden = visitor.client.get(f"/console/clues/{theirs}")
+    absent = visitor.client.get("/console/clues/0000000000000000")
+    assert forbidden.status_code == absent.status_code == 404
+    assert forbidden.text.replace(theirs, "") == absent.text.replace("0000000000000000", "")
+
+
+def test_an_administrator_neither_scores_nor_reads_clues(served: Any) -> None:
+    """The role is for users and keys."""
+    key = served.key("administrator")["authorization"].split()[1]
+    served.client.post("/console", data={"key": key})
+    assert served.client.get("/console/queue").status_code == 403
