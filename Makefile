@@ -18,7 +18,7 @@ demo: $(VENV)/run.stamp
 	$(BIN)/clues demo --home $(HOME_DIR) --clues $(CLUES_DEMO) $(if $(filter 0,$(SERVE)),--no-serve,--serve)
 
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -n auto --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadscope $(PYTEST_ARGS)
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .

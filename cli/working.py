@@ -90,12 +90,15 @@ def create_key(
 ) -> dict[str, Any]:
     """Make a key. It is shown this once and kept only as a digest."""
     from base.moment import WallClock
+    from dispatch.offices import load_offices
     from governance.home import Home
     from scoring.ledger import open_ledger
     from serving.keys import create
 
     opened = Home.open(home)
     clock = WallClock(opened.jurisdiction.timezone)
+    if office is not None:
+        load_offices(opened.jurisdiction.folder / "offices.yaml").office(office)
     return create(open_ledger(opened.ledger_url), role=role, office_id=office, clock=clock)
 
 

@@ -45,10 +45,12 @@ class Check:
 
 
 def quoted(name: str) -> str:
+    """A name as a SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def literal(text: str) -> str:
+    """A text as a SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
 

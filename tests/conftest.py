@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from datetime import datetime
 from pathlib import Path
 
@@ -25,12 +27,16 @@ def chicago_data() -> Path:
 
 @pytest.fixture(scope="session")
 def province(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A small simulated province after the whole main job. Tests that use it only read it, and
-    carry the mark xdist_group("province"), so that one worker makes it once.
+    """A small simulated province after the whole main job. Tests that use it only read it.
+
+    One worker makes it, the others wait: a run that ended well is told again.
     """
-    folder = tmp_path_factory.mktemp("province") / "home"
-    run_demo(folder, clues=1_200, seed=3, stages=silent())
-    return Home.open(folder)
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with (shared / "province.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        run_demo(shared / "province", clues=1_200, seed=3, stages=silent())
+    return Home.open(shared / "province")
 
 
 @pytest.fixture

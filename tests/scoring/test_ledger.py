@@ -58,7 +58,6 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> sa.Engine:
     return engine
 
 
-@pytest.mark.xdist_group("postgres")
 def test_a_score_comes_back_bit_for_bit(ledger: sa.Engine) -> None:
     """Contributions, values, times to the microsecond, text in Chinese."""
     record_scores(ledger, [given("a", 1 / 3)])
@@ -70,7 +69,6 @@ def test_a_score_comes_back_bit_for_bit(ledger: sa.Engine) -> None:
             assert getattr(back, name) == getattr(wanted, name), name
 
 
-@pytest.mark.xdist_group("postgres")
 def test_the_newest_score_of_each_clue_counts(ledger: sa.Engine) -> None:
     """A clue scored twice has one place, with its later margin."""
     record_scores(ledger, [given("a", 1.0), given("b", 2.0)])

@@ -10,6 +10,7 @@ down_revision = None
 
 
 def upgrade() -> None:
+    """Make the tables."""
     op.create_table(
         "scores_given",
         sa.Column("score_id", sa.Integer, primary_key=True, autoincrement=True),
@@ -52,5 +53,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Remove them."""
     for table in ("keys", "orders", "scores_given"):
         op.drop_table(table)

@@ -1,0 +1,130 @@
+"""Clues are raised once: same subject, same ground, one clue, whoever finds it and when."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import hamlet
+import pyarrow as pa
+import pytest
+
+from base.errors import Refused
+from base.moment import FixedClock
+from clues.clue import clue_id
+from clues.raising import raise_until
+from clues.register import read_clues
+from clues.supervision import load_supervision_models
+from governance.home import Home
+from governance.intake import admit_table
+from governance.jurisdiction import load_jurisdiction
+
+
+@pytest.fixture
+def home(tmp_path: Path, clock: FixedClock) -> Home:
+    return hamlet.settled_hamlet(tmp_path, clock)
+
+
+def add_model(home: Home, name: str, **changes: str) -> None:
+    """Another supervision model, the hamlet's own with parts replaced."""
+    text = hamlet.MODEL
+    for old, new in changes.items():
+        text = text.replace({"severity": "severity: 3", "ground": "pension_after_death"}[old], new)
+    folder = home.jurisdiction.folder / "supervision"
+    (folder / f"{name}.sql").write_text(text, "utf-8")
+
+
+def test_a_clue_carries_its_moment_and_the_records_that_say_so(home: Home) -> None:
+    """Raised in the first cycle after the death was reported, never before."""
+    for row in read_clues(home).to_pylist():
+        assert row["raised_at"] == row["known_at"] == datetime(2024, 7, 1)
+        assert row["clue_id"] == clue_id("pension_after_death", row["subject_id"], "-")
+        assert row["evidence"]
+        assert all(each.startswith("deaths/") for each in row["evidence"])
+
+
+def test_raising_again_raises_nothing_new(home: Home) -> None:
+    """The same cycles are not run twice; later ones find the same clues and merge them."""
+    before = read_clues(home)
+    assert raise_until(home, datetime(2024, 7, 1))["paid_after_death"].raised == 0
+    later = raise_until(home, datetime(2024, 9, 1))["paid_after_death"]
+    assert (later.raised, later.merged) == (0, 24)
+    assert read_clues(home).equals(before)
+
+
+def test_two_supervision_models_on_one_ground_find_one_clue(
+    tmp_path: Path, clock: FixedClock
+) -> None:
+    """The more severe one, run first, has it; the other merges."""
+    folder = hamlet.write_hamlet(tmp_path / "hamlet")
+    home = Home.create(tmp_path / "home", load_jurisdiction(folder))
+    add_model(home, "severe", severity="severity: 5")
+    add_model(home, "other_ground", ground="other_ground")
+    person = {"person_id": ["p"], "agency_id": ["x"], "office_id": ["A"], "amount_cents": [5]}
+    paid = {"payment_no": ["n"], **person, "paid_on": [datetime(2024, 3, 1).date()]}
+    died = {"person_id": ["p"], "died_on": [datetime(2024, 2, 1).date()]}
+    admit_table(home, "payments", pa.table(paid), clock)
+    reported = {**died, "reported_on": [datetime(2024, 2, 20).date()]}
+    admit_table(home, "deaths", pa.table(reported), clock)
+    told = raise_until(home, datetime(2024, 4, 1))
+    assert (told["severe"].raised, told["paid_after_death"].raised) == (1, 0)
+    assert told["paid_after_death"].merged >= 1
+    assert told["other_ground"].raised == 1
+    models = read_clues(home)["supervision_model"].to_pylist()
+    assert sorted(models) == ["other_ground", "severe"]
+
+
+def test_a_supervision_model_sees_only_what_was_known(tmp_path: Path, clock: FixedClock) -> None:
+    """A death reported on 10 June raises nothing in the cycle of 1 June (P-15)."""
+    home = hamlet.settled_hamlet(tmp_path, clock, persons=1)
+    moments = read_clues(home)["raised_at"].to_pylist()
+    assert moments == [datetime(2024, 7, 1)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("FROM payments p", "FROM paymnts p", "write 'payments'"),
+        ("columns: [amount_cents", "columns: [amount_cent", "write 'amount_cents'"),
+        ("severity: 3", "severity: 9", "severity"),
+        ("severity: 3", "severty: 3", "write 'severity'"),
+        ("function: public_interest", "function: tax", "criminal"),
+        ("SELECT p.person_id", "DROP TABLE payments; SELECT p.person_id", "one SELECT"),
+        ("FROM payments p", "FROM read_csv('/etc/passwd') p", "record set"),
+        ("GROUP BY", "GRUOP BY", "SQL that parses"),
+        ("/* ---", "/* --", "YAML head"),
+    ],
+)
+def test_a_faulty_file_is_refused_by_name_with_its_cure(
+    tmp_path: Path, old: str, new: str, told: str
+) -> None:
+    """wanted, got, cure, and which file."""
+    folder = hamlet.write_hamlet(tmp_path / "hamlet")
+    path = folder / "supervision" / "paid_after_death.sql"
+    path.write_text(path.read_text("utf-8").replace(old, new, 1), "utf-8")
+    with pytest.raises(Refused) as refusal:
+        load_supervision_models(load_jurisdiction(folder))
+    assert told in str(refusal.value)
+    assert "paid_after_death.sql" in str(refusal.value)
+
+
+def test_a_schedule_may_not_look_at_how_things_ended() -> None:
+    """raised: by_column with an outcome column or a star is refused; the real one is not."""
+    root = Path(__file__).resolve().parents[2] / "jurisdictions" / "chicago"
+    jurisdiction = load_jurisdiction(root)
+    names = {model.name for model in load_supervision_models(jurisdiction)}
+    assert names == {"canvass", "facility_due"}
+
+
+@pytest.mark.parametrize("peek", ["i.result", "i.n_critical", "i.*"])
+def test_peeking_at_the_outcome_is_refused(tmp_path: Path, peek: str) -> None:
+    """Named or by a star."""
+    import shutil
+
+    root = Path(__file__).resolve().parents[2] / "jurisdictions" / "chicago"
+    folder = shutil.copytree(root, tmp_path / "chicago")
+    path = folder / "supervision" / "canvass.sql"
+    text = path.read_text("utf-8").replace("i.facility_type,", f"i.facility_type, {peek},", 1)
+    path.write_text(text, "utf-8")
+    with pytest.raises(Refused, match=r"outcome|stood when"):
+        load_supervision_models(load_jurisdiction(folder))
