@@ -12,7 +12,7 @@ HOME_DIR ?= home
 export MLFLOW_DISABLE_TELEMETRY := true
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo test check bench schema lock clean
 
 demo: $(VENV)/run.stamp
 	$(BIN)/clues demo --home $(HOME_DIR) --clues $(CLUES_DEMO) $(if $(filter 0,$(SERVE)),--no-serve,--serve)
@@ -28,6 +28,9 @@ check: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m bench.run --only "$(ONLY)"
+
+schema: $(VENV)/run.stamp
+	$(BIN)/python -m cli.schemas
 
 # The hashes stand in the lock files, the registry's address does not: pip knows its own.
 lock:

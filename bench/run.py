@@ -1,0 +1,38 @@
+"""`make bench [ONLY=prefix]`: every comparison, written to bench/results.json."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from bench import explain, features
+from bench.measure import Comparison
+
+SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
+    "features.m": features.comparisons,
+    "explain": explain.comparisons,
+}
+
+
+def main() -> None:
+    """Run the suites whose names fit, print as they come, write them all."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--only", default="", help="the beginning of a name")
+    only = arguments.parse_args().only
+    results = []
+    for name, suite in SUITES.items():
+        if not (name.startswith(only) or only.startswith(name)):
+            continue
+        for comparison in suite():
+            if comparison.name.startswith(only):
+                results.append(comparison.as_json())
+                told = f"{comparison.name:<28} {comparison.ours:>9} {comparison.peer:>9}"
+                print(f"{told}  x{comparison.ratio}")
+    path = Path(__file__).parent / "results.json"
+    path.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""JSON Schemas of everything a jurisdiction declares, published in docs/schema (`make schema`)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "schema"
+
+
+def published_schemas() -> dict[str, dict[str, Any]]:
+    """File name -> JSON Schema. Contracts follow the Open Data Contract Standard's own schema."""
+    from clues.supervision import Head
+    from dispatch.offices import Offices
+    from features.shapes import FeatureFile
+    from governance.jurisdiction import Manifest
+    from training.experiment import Experiment
+
+    shapes: dict[str, type[BaseModel]] = {
+        "jurisdiction": Manifest,
+        "supervision": Head,
+        "features": FeatureFile,
+        "offices": Offices,
+        "experiment": Experiment,
+    }
+    return {f"{name}.schema.json": shape.model_json_schema() for name, shape in shapes.items()}
+
+
+def write_schemas() -> None:
+    """Write them all to docs/schema."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, schema in published_schemas().items():
+        text = json.dumps(schema, ensure_ascii=False, indent=1, sort_keys=True)
+        (FOLDER / name).write_text(text + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    write_schemas()
