@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -19,19 +20,18 @@ from base.errors import NotFound, Refused
 from base.moment import Clock
 from base.progress import Stages
 from base.settings import Settings
-from clues.register import read_clues, require_clues
+from clues.register import read_clues
+from dispatch.open_clues import open_clues
 from features.declared import declared_features
 from features.definition import FeatureSet
 from features.table import build_features
 from governance.home import Home
-from governance.reading import Records, known_before
+from governance.reading import Records
 from scoring.champion import read_champion
 from scoring.explanation import Explanation
 from scoring.ledger import GivenScore, latest_score, open_ledger, record_scores
 from scoring.reasons import reasons_of
 from scoring.scorer import Scorer, Scores
-
-CLOSED = "('case_filed', 'unfounded', 'transferred', 'withdrawn')"
 
 
 @dataclass(frozen=True)
@@ -61,32 +61,19 @@ def load_champion(home: Home) -> Scorer:
     return Scorer.load(home.scorers / digest, digest, Settings().threads)
 
 
-def open_clues(home: Home, moment: datetime) -> pa.Table:
-    """Clues raised before `moment` whose end was not known then."""
-    clues = require_clues(home)
-    clues = clues.filter(pc.field("raised_at") < pa.scalar(moment, pa.timestamp("us")))
-    closed = pa.array(sorted(closed_clues(home, moment)), pa.string())
-    return clues.filter(pc.invert(pc.is_in(clues["clue_id"], closed)))
-
-
-def closed_clues(home: Home, moment: datetime) -> set[str]:
-    """Ids of the clues whose end was known before `moment`."""
-    if "outcomes" not in home.jurisdiction.contracts:
-        return set()
-    query = (
-        f"SELECT DISTINCT clue_id FROM outcomes WHERE {known_before('$moment')}"
-        f" AND status IN {CLOSED}"
-    )
-    with Records(home) as records:
-        found = records.connection().execute(query, {"moment": moment}).fetchall()
-    return {clue_id for (clue_id,) in found}
-
-
 def score_at(home: Home, scorer: Scorer, clues: pa.Table, moment: datetime) -> ScoredClues:
     """Score clues as of `moment`, with every contribution.
 
-    Raises Refused where the definitions are no longer those the scorer learned from.
+    Raises Refused where a clue was raised only later (its own columns were not known then), or
+    where the definitions are no longer those the scorer learned from.
     """
+    later = pc.sum(pc.greater(clues["raised_at"], pa.scalar(moment, pa.timestamp("us")))).as_py()
+    if later:
+        raise Refused(
+            wanted=f"clues raised by {moment.isoformat()}",
+            got=f"{later} raised later",
+            cure="score them as of a later moment, or leave them out",
+        )
     asked = clues.set_column(
         clues.schema.get_field_index("raised_at"),
         "raised_at",
@@ -103,7 +90,14 @@ def score_at_moments(
     with Records(home) as records:
         rows = build_features(definitions, clues, records, threads=Settings().threads)
         versions = dict(records.versions)
-    return ScoredClues(scorer, clues, rows, scorer.score(rows), scorer.explain(rows), versions)
+    return ScoredClues(scorer, clues, rows, scorer.score(rows), _explained(scorer, rows), versions)
+
+
+def _explained(scorer: Scorer, rows: pa.Table) -> Explanation:
+    """LightGBM explains one row or many, but divides by zero for none."""
+    if rows.num_rows == 0:
+        return Explanation(np.empty((0, len(scorer.manifest.features))), np.empty(0))
+    return scorer.explain(rows)
 
 
 def require_same_features(scorer: Scorer, fingerprint: str) -> None:

@@ -36,7 +36,7 @@ def visitor_of(request: Request) -> Principal:
 
 
 def find_principal(service: Service, key: str) -> Principal:
-    """Look a key up by its digest."""
+    """Look a key up by its digest. Raises NoKey, or NotAllowed where its office is gone."""
     query = sa.select(keys).where(keys.c.key_hash == key_hash(key), keys.c.revoked_at.is_(None))
     with service.ledger.connect() as connection:
         row = connection.execute(query).mappings().first()
@@ -46,6 +46,16 @@ def find_principal(service: Service, key: str) -> Principal:
             got="none",
             cure="run: clues key create --role ROLE, or ask an administrator",
         )
-    office = row["office_id"]
-    offices = None if office is None else service.offices.subtree(office)
-    return Principal(row["key_id"], row["role"], offices)
+    return Principal(row["key_id"], row["role"], _covered(service, row["office_id"]))
+
+
+def _covered(service: Service, office_id: str | None) -> frozenset[str] | None:
+    if office_id is None:
+        return None
+    if office_id not in service.offices.by_id:
+        raise NotAllowed(
+            wanted="a key for an office that is declared",
+            got="one that is not",
+            cure="ask an administrator for a new key",
+        )
+    return service.offices.subtree(office_id)

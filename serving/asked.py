@@ -13,6 +13,7 @@ from clues.clue import clue_schema
 from clues.register import read_clues
 from clues.supervision import SupervisionModel
 from serving.messages import ClueMessage
+from serving.principal import Principal
 from serving.refusals import UnfitMessage
 from serving.service import Service
 
@@ -20,31 +21,33 @@ WHOLE = ("supervision_model", "subject_id", "raised_at")
 
 
 def asked_clues(
-    service: Service, asked: Sequence[ClueMessage], moment: datetime | None
+    service: Service, who: Principal, asked: Sequence[ClueMessage], moment: datetime | None
 ) -> pa.Table:
     """The clue table of a request, in its order.
 
-    A clue given by its id alone is read from the register. Raises UnfitMessage, every fault.
+    A clue given by its id alone is read from the register; one of another office is as unknown as
+    one that never was (P-10). Raises UnfitMessage, every fault.
     """
     by_id = [each.clue_id for each in asked if not _own_columns(each)]
-    known = {row["clue_id"]: row for row in read_clues(service.home, by_id).to_pylist()}
+    stored = read_clues(service.home, by_id).to_pylist()
+    known = {row["clue_id"]: row for row in stored if who.sees(row["office_id"])}
     rows: list[dict[str, Any]] = []
-    faults: list[Fault] = []
+    faults = [] if moment is None or moment.tzinfo is None else [_offset("moment")]
     for at, each in enumerate(asked):
         if not _own_columns(each):
             row = known.get(each.clue_id)
             faults += [] if row else [_unknown(at)]
         else:
-            found = _whole_faults(service, each, at)
+            found = _whole_faults(service, who, each, at)
             faults += found
             row = None if found else _row(service, each)
         rows.append(row or {})
+    if moment is not None and not faults:
+        faults = [_too_early(at) for at, row in enumerate(rows) if row["raised_at"] > moment]
+        rows = [{**row, "raised_at": moment} for row in rows]
     if faults:
         raise UnfitMessage.gather(faults)
-    schema = clue_schema(service.home.jurisdiction)
-    if moment is not None:
-        rows = [{**row, "raised_at": moment} for row in rows]
-    return pa.Table.from_pylist(rows, schema=schema)
+    return pa.Table.from_pylist(rows, schema=clue_schema(service.home.jurisdiction))
 
 
 def _own_columns(clue: ClueMessage) -> bool:
@@ -60,7 +63,17 @@ def _unknown(at: int) -> Fault:
     )
 
 
-def _whole_faults(service: Service, clue: ClueMessage, at: int) -> list[Fault]:
+def _offset(where: str) -> Fault:
+    return Fault("wall time, no offset", "an offset", "leave it out", where)
+
+
+def _too_early(at: int) -> Fault:
+    """What the clue itself says was not known before it was raised (P-15)."""
+    cure = "give a later moment, or leave moment out"
+    return Fault("a clue raised by the moment asked about", "a later one", cure, f"clues.{at}")
+
+
+def _whole_faults(service: Service, who: Principal, clue: ClueMessage, at: int) -> list[Fault]:
     faults = [
         Fault("a value", "nothing", "give it, or the clue_id alone", f"clues.{at}.{name}")
         for name in WHOLE
@@ -71,10 +84,11 @@ def _whole_faults(service: Service, clue: ClueMessage, at: int) -> list[Fault]:
         cure = nearest(model, service.supervision_models)
         where = f"clues.{at}.supervision_model"
         faults.append(Fault("a supervision model", "another", cure, where))
-    if clue.raised_at is not None and clue.raised_at.tzinfo is not None:
-        where = f"clues.{at}.raised_at"
-        faults.append(Fault("wall time, no offset", "an offset", "leave it out", where))
-    return faults
+    if clue.office_id is not None and not who.sees(clue.office_id):
+        where = f"clues.{at}.office_id"
+        faults.append(Fault("an office of yours", "another", "leave office_id out", where))
+    times = [(name, value) for name, value in clue if isinstance(value, datetime)]
+    return faults + [_offset(f"clues.{at}.{name}") for name, value in times if value.tzinfo]
 
 
 def _row(service: Service, clue: ClueMessage) -> dict[str, Any]:

@@ -5,7 +5,7 @@ where this room wrote it.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -51,14 +52,20 @@ def status_of(error: CluesError) -> HTTPStatus:
     return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def problem(status: HTTPStatus, faults: Sequence[dict[str, str]] = ()) -> JSONResponse:
+def problem(
+    status: HTTPStatus,
+    faults: Sequence[dict[str, str]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
     """A problem+json reply."""
     body: dict[str, Any] = {"type": "about:blank", "title": status.phrase, "status": int(status)}
     if faults:
         body["faults"] = list(faults)
-    headers = {"www-authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
+    told = dict(headers or {})
+    if status == HTTPStatus.UNAUTHORIZED:
+        told["www-authenticate"] = "Bearer"
     return JSONResponse(
-        body, status_code=status, media_type="application/problem+json", headers=headers
+        body, status_code=status, media_type="application/problem+json", headers=told
     )
 
 
@@ -86,7 +93,13 @@ def add_refusals(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def _http(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        return problem(HTTPStatus(error.status_code))
+        return problem(HTTPStatus(error.status_code), headers=error.headers)
+
+    @app.exception_handler(OperationalError)
+    async def _away(_: Request, error: Exception) -> JSONResponse:
+        log.error("ledger_away", kind=type(error).__name__)
+        cure = "send it again; see /ready if this stays"
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, [{"wanted": "the ledger", "cure": cure}])
 
     app.add_middleware(AnswerFaults)
 

@@ -60,12 +60,13 @@ class Service:
     def champion(self) -> Scorer:
         """The champion as promoted last; a request keeps the one it was given (P-8).
 
-        A bundle that fails its trial is refused and the one before goes on serving (P-7). Raises
-        NotReady where nothing was ever promoted.
+        While one request tries a newer bundle, the others go on with the one in use. A bundle
+        that fails its trial is refused and the one before goes on serving (P-7). Raises NotReady
+        where nothing was ever promoted.
         """
         seen = _stamp(self.home.scorers / "champion.json")
         scorer = self._scorer
-        if scorer is not None and seen == self._seen:
+        if scorer is not None and (seen == self._seen or self._swap.locked()):
             return scorer
         with self._swap:
             if self._scorer is None or seen != self._seen:

@@ -46,7 +46,9 @@ def front() -> Response:
 @router.get("/console/style.css")
 def style() -> Response:
     """The one style sheet."""
-    return Response((FOLDER / "style.css").read_text("utf-8"), media_type="text/css")
+    return Response(
+        (FOLDER / "style.css").read_text("utf-8"), media_type="text/css", headers=HEADERS
+    )
 
 
 @router.get("/console")
@@ -64,6 +66,8 @@ async def sign_in(request: Request, language: Language = "zh") -> Response:
         await run_in_threadpool(find_principal, service_of(request), key)
     except NoKey:
         return _page(request, "sign_in.html", language, status=401, wrong=True)
+    except CluesError as error:
+        return _refused(request, language, error)
     reply = RedirectResponse(f"/console/queue?language={language}", 303)
     secure = request.url.scheme == "https"
     reply.set_cookie(COOKIE, key, httponly=True, samesite="strict", secure=secure, path="/console")
@@ -114,7 +118,7 @@ def clue(request: Request, clue_id: str, language: Language = "zh") -> Response:
         clue=row,
         told=told,
         model=model,
-        office=service.offices.office(row["office_id"]),
+        office=service.offices.by_id.get(row["office_id"]),
         evidence=evidence_tables(service.home, row["evidence"] or [], language),
     )
 

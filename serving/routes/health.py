@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import SQLAlchemyError
 
 from base.errors import CluesError
 from scoring.ledger import durability
@@ -25,22 +26,32 @@ def live() -> dict[str, str]:
 
 @router.get("/ready")
 def ready(request: Request) -> JSONResponse:
-    """Scorer digest, ledger settings and registry state; 503 until a champion is in use."""
+    """Scorer digest, ledger settings and registry state; 503 without a champion or a ledger."""
     service = service_of(request)
     state: dict[str, Any] = {
         "ready": True,
         "jurisdiction": service.home.jurisdiction.name,
-        "ledger": durability(service.ledger),
+        "ledger": ledger_state(service),
         "registry": registry_state(service),
     }
     try:
         state["scorer"] = service.champion().digest
     except CluesError as error:
         state |= {"ready": False, "scorer": None, "cure": error.faults[0].cure}
+    if "away" in state["ledger"]:
+        state["ready"] = False
     if service.trouble:
         state["refused_champion"] = service.trouble
     status = HTTPStatus.OK if state["ready"] else HTTPStatus.SERVICE_UNAVAILABLE
     return JSONResponse(state, status_code=status)
+
+
+def ledger_state(service: Service) -> dict[str, str]:
+    """The ledger's durability settings, or that it does not answer."""
+    try:
+        return durability(service.ledger)
+    except SQLAlchemyError as error:
+        return {"away": type(error).__name__}
 
 
 def registry_state(service: Service) -> str:

@@ -12,6 +12,7 @@ from serving.access import principal_of, service_of
 from serving.asked import asked_clues
 from serving.bounds import read_body, require_few
 from serving.messages import ScoresReply, ScoresRequest, parse_message, scores_request
+from serving.principal import Principal
 from serving.service import Service
 
 router = APIRouter()
@@ -30,14 +31,14 @@ async def post_scores(request: Request) -> dict[str, Any]:
     who = await run_in_threadpool(principal_of, request)
     who.require("case_system", "data_scientist")
     body = await read_body(request)
-    return await run_in_threadpool(_score, service, body)
+    return await run_in_threadpool(_score, service, who, body)
 
 
-def _score(service: Service, body: bytes) -> dict[str, Any]:
+def _score(service: Service, who: Principal, body: bytes) -> dict[str, Any]:
     asked = parse_message(scores_request(service.home.jurisdiction), body)
     require_few(len(asked.clues))
     scorer = service.champion()
-    clues = asked_clues(service, asked.clues, asked.moment)
+    clues = asked_clues(service, who, asked.clues, asked.moment)
     scored = score_at_moments(service.home, scorer, clues, service.definitions)
     lines = [line_of(scored, at, asked.reasons, asked.language) for at in range(clues.num_rows)]
     return {"scorer": scorer.digest, "scores": lines}

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import json
 from datetime import datetime
 from pathlib import Path
 
 import hamlet
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from base.errors import NotReady
 from base.moment import FixedClock
 from clues.register import read_clues
+from dispatch.open_clues import open_clues
 from dispatch.outcome import take_outcomes
-from dispatch.scoring_run import open_clues
 from features.declared import declared_features
 from features.table import build_features
 from governance.home import Home
@@ -116,8 +119,6 @@ def test_an_outcome_changes_the_conversion_of_later_moments_only(
     clues = read_clues(home)
 
     def conversion(moment: datetime) -> float:
-        import pyarrow as pa
-
         at = pa.array([moment] * clues.num_rows, pa.timestamp("us"))
         asked = clues.set_column(clues.schema.get_field_index("raised_at"), "raised_at", at)
         with Records(home) as records:
@@ -149,6 +150,34 @@ def test_a_closed_clue_leaves_the_open_ones(home: Home, clock: FixedClock) -> No
     still = open_clues(home, datetime(2024, 8, 4))["clue_id"].to_pylist()
     assert closed not in still
     assert returned in still
+
+
+def test_a_withdrawn_case_does_not_come_back_into_the_queue(home: Home, clock: FixedClock) -> None:
+    """The correction takes the case back, not the end of the work on it."""
+    clue = ids(home)[0]
+    send(
+        home,
+        clock,
+        f"{clue},case_filed,2024-08-01,2024-08-03",
+        f"{clue},case_withdrawn,2024-10-01,2024-10-03",
+    )
+    for month in (9, 11):
+        assert clue not in open_clues(home, datetime(2024, month, 1))["clue_id"].to_pylist()
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_other_kinds_of_file_say_the_same(home: Home, clock: FixedClock, suffix: str) -> None:
+    """What came as csv is already known when it comes again as jsonl or Parquet."""
+    values = [ids(home)[0], "case_filed", "2024-08-01", "2024-08-03"]
+    send(home, clock, ",".join(values))
+    row = dict(zip(HEADER.strip().split(","), values, strict=True))
+    path = home.path / f"outcomes.{suffix}"
+    if suffix == "jsonl":
+        path.write_text(json.dumps(row) + "\n", "utf-8")
+    else:
+        pq.write_table(pa.Table.from_pylist([row]), path)
+    told = take_outcomes(home, path, clock)
+    assert (told["accepted"], told["already_known"], told["refused"]) == (0, 1, [])
 
 
 def test_a_jurisdiction_without_outcomes_says_what_to_add(

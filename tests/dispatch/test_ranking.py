@@ -23,15 +23,19 @@ def candidates(values: list[int]) -> list[Candidate]:
 
 
 @given(margins, st.integers(0, 30), st.floats(0, 1), st.text(max_size=5))
-def test_capacity_is_filled_and_every_lot_has_its_probability(
+def test_capacity_is_filled_and_the_probabilities_add_up_to_the_places(
     values: list[int], capacity: int, share: float, seed: str
 ) -> None:
-    """Places = min(capacity, clues); the drawing probabilities below the line sum to the lots."""
+    """Places = min(capacity, clues) = the sum of the probabilities; who is certain is within."""
     ranked = fill_capacity(candidates(values), capacity, exploration_share=share, seed=seed)
-    assert sum(each.within_capacity for each in ranked) == min(capacity, len(values))
-    drawn = sum(each.exploration for each in ranked)
-    below = [each for each in ranked if each.exploration or not each.within_capacity]
-    assert sum(each.drawing_probability for each in below) == pytest.approx(drawn)
+    places = min(capacity, len(values))
+    assert sum(each.within_capacity for each in ranked) == places
+    assert sum(each.drawing_probability for each in ranked) == pytest.approx(places)
+    assert all(0 <= each.drawing_probability <= 1 for each in ranked)
+    assert all(each.drawing_probability > 0 for each in ranked if each.within_capacity)
+    assert all(each.within_capacity for each in ranked if each.drawing_probability == 1)
+    assert all(each.within_capacity for each in ranked if each.exploration)
+    assert {each.seed for each in ranked} <= {seed}
     assert [each.rank for each in ranked] == list(range(1, len(values) + 1))
     assert [each.margin for each in ranked] == sorted(map(float, values), reverse=True)
 
@@ -52,6 +56,29 @@ def test_another_seed_breaks_ties_otherwise() -> None:
     tied = candidates([0] * 20)
     firsts = {rank_clues(tied, f"week {week}")[0].clue_id for week in range(30)}
     assert len(firsts) > 5
+
+
+@pytest.mark.parametrize(("capacity", "share"), [(4, 0.1), (1, 0.1), (10, 0.25), (11, 0.9)])
+def test_a_clue_comes_within_capacity_as_often_as_its_probability_says(
+    capacity: int, share: float
+) -> None:
+    """The oracle is counting: 4,000 drawings, each rank within 5 standard errors. No clue is out
+    of reach, also where the share of the places is less than one of them.
+    """
+    weeks = 4_000
+    counts = [0] * 14
+    chances: list[float] = []
+    for week in range(weeks):
+        ranked = fill_capacity(
+            candidates(list(range(14))), capacity, exploration_share=share, seed=str(week)
+        )
+        chances = [each.drawing_probability for each in ranked]
+        for at, each in enumerate(ranked):
+            counts[at] += each.within_capacity
+    for count, chance in zip(counts, chances, strict=True):
+        assert chance > 0
+        error = (chance * (1 - chance) / weeks) ** 0.5
+        assert abs(count / weeks - chance) <= 5 * error + 1e-12
 
 
 def test_every_clue_below_the_line_is_drawn_about_as_often() -> None:

@@ -68,6 +68,8 @@ def test_what_is_missing_is_named(served: Any) -> None:
     [
         ({"clues": [{**WHOLE, "persn_secret": 1}]}, "clues.0"),
         ({"clues": [{**WHOLE, "amount_cents": "SECRET"}]}, "clues.0.amount_cents"),
+        ({"clues": [{**WHOLE, "amount_cents": "120000"}]}, "clues.0.amount_cents"),
+        ({"clues": [{**WHOLE, "amount_cents": True}]}, "clues.0.amount_cents"),
         ({"clues": [{**WHOLE, "supervision_model": "SECRET"}]}, "clues.0.supervision_model"),
         ({"clues": [{**WHOLE, "raised_at": "SECRET"}]}, "clues.0.raised_at"),
         ({"clues": [{**WHOLE, "raised_at": "2024-07-01T00:00:00+08:00"}]}, "clues.0.raised_at"),
