@@ -32,4 +32,4 @@ class Settings(BaseSettings):
     # Another MLflow store than the home's SQLite file.
     tracking_uri: str | None = None
     # Memory DuckDB may take before it spills to the home's folder.
-    memory_limit: str = "8GB"
+    memory_limit: str = "2GB"

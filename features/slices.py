@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +16,8 @@ from governance.reading import Records
 
 Ints = npt.NDArray[np.int64]
 MICROS_PER_DAY = 86_400_000_000
+TIMES = ("key_code", "record_no", "entry_us", "happened_us", "retracted_us")
+ROWS_PER_RUN, ROWS_PER_BATCH = 500_000, 250_000
 
 
 @dataclass(frozen=True)
@@ -37,21 +38,16 @@ class Slices:
     tail: Ints
     moment: Ints
     clue_at: Ints
+    _leave: dict[int | None, Ints] = field(default_factory=dict, repr=False, compare=False)
 
     def leave(self, window_days: int | None) -> Ints:
         """The last moment at which each record is active, for a window (None = all)."""
         if window_days is None:
             return self.retracted
-        return np.minimum(self.happened + window_days * MICROS_PER_DAY, self.retracted)
-
-    def blocks(self, count: int) -> list[slice]:
-        """The keys cut into `count` runs of about equally many records and clues."""
-        weight = np.cumsum(self.last - self.first + self.tail - self.lead)
-        if len(weight) == 0:
-            return []
-        goals = weight[-1] * np.arange(1, count) / count
-        cuts = [0, *np.searchsorted(weight, goals).tolist(), len(weight)]
-        return [slice(a, b) for a, b in pairwise(cuts) if b > a]
+        if window_days not in self._leave:
+            until = self.happened + window_days * MICROS_PER_DAY
+            self._leave[window_days] = np.minimum(until, self.retracted, out=until)
+        return self._leave[window_days]
 
 
 def micros(column: pa.ChunkedArray | pa.Array) -> Ints:
@@ -67,13 +63,59 @@ def slices_of(
     columns: Sequence[str],
     computed: Sequence[str] = (),
 ) -> Slices:
-    """Lay out the records that share `grouping`'s key with any clue, and the clues that have one.
+    """All at once: the records that share `grouping`'s key with any clue, and the clues.
 
     `columns` are carried along; `computed` are SQL expressions, carried as c0, c1, ...
     """
-    code, keys = _clue_codes(records, grouping, clues)
-    rows = _sorted_records(records, grouping, keys, columns, computed)
-    return _cut(rows, code, clues)
+    code, reader = _sorted(records, grouping, clues, columns, computed)
+    return _cut(reader.read_all(), code, clues)
+
+
+def slices_in_runs(
+    records: Records,
+    grouping: Grouping,
+    clues: pa.Table,
+    columns: Sequence[str],
+    computed: Sequence[str] = (),
+    rows_per_run: int = ROWS_PER_RUN,
+) -> Iterator[tuple[Ints, pa.Table, Slices]]:
+    """The same in runs of whole keys, from one sort: rows of `clues`, those clues, their slices.
+
+    A run holds about `rows_per_run` records, more only where one key alone has them; that, and
+    what DuckDB may take before it spills, bounds the memory. Every clue comes in exactly one run.
+    """
+    code, reader = _sorted(records, grouping, clues, columns, computed)
+    held: list[pa.RecordBatch] = []
+    waiting, begin = 0, 0
+    for batch in reader:
+        held.append(batch)
+        waiting += batch.num_rows
+        if waiting < rows_per_run:
+            continue
+        table = pa.Table.from_batches(held)
+        key_code = table["key_code"].to_numpy()
+        # The last key may go on in the next batch.
+        whole = int(np.searchsorted(key_code, key_code[-1]))
+        if whole == 0:
+            continue
+        end, rest = int(key_code[-1]), table.slice(whole).combine_chunks()
+        run = _run(table.slice(0, whole), code, clues, (code >= begin) & (code < end))
+        held, waiting, begin = rest.to_batches(), rest.num_rows, end
+        del table, key_code, rest, batch  # or they would be held while the run is swept
+        yield run
+        del run
+    table = pa.Table.from_batches(held, reader.schema)
+    yield _run(table, code, clues, (code >= begin) | (code < 0))
+
+
+def _run(
+    rows: pa.Table, code: Ints, clues: pa.Table, asking: npt.NDArray[np.bool_]
+) -> tuple[Ints, pa.Table, Slices]:
+    if asking.all():
+        return np.arange(len(code)), clues, _cut(rows, code, clues)
+    part = np.flatnonzero(asking)
+    some = clues.take(part)
+    return part, some, _cut(rows, code[part], some)
 
 
 def _clue_codes(records: Records, grouping: Grouping, clues: pa.Table) -> tuple[Ints, pa.Table]:
@@ -106,32 +148,36 @@ def _clue_codes(records: Records, grouping: Grouping, clues: pa.Table) -> tuple[
     return code, keys
 
 
-def _sorted_records(
+def _sorted(
     records: Records,
     grouping: Grouping,
-    keys: pa.Table,
+    clues: pa.Table,
     columns: Sequence[str],
     computed: Sequence[str],
-) -> pa.Table:
+) -> tuple[Ints, pa.RecordBatchReader]:
+    """Each clue's key code, and the records with a key of theirs by (key, entry), streamed."""
+    code, keys = _clue_codes(records, grouping, clues)
     connection = records.connection().cursor()
     carried = [quoted(name) for name in dict.fromkeys(columns)]
     carried += [f"({sql}) AS c{i}" for i, sql in enumerate(computed)]
-    carried += [f"{quoted(theirs)}::VARCHAR AS r{i}" for i, (_, theirs) in enumerate(grouping.key)]
-    code, join = "0", ""
+    wanted = [f"{quoted(theirs)}::VARCHAR AS r{i}" for i, (_, theirs) in enumerate(grouping.key)]
+    key_code, join = "0", ""
     if grouping.key:
         connection.register("wanted_keys", keys)
         match = " AND ".join(f"r.r{i} = w.k{i}" for i in range(len(grouping.key)))
-        code, join = "w.code", f"JOIN wanted_keys w ON {match}"
+        key_code, join = "w.code", f"JOIN wanted_keys w ON {match}"
     where = f"WHERE ({grouping.where})" if grouping.where else ""
-    kept = ", ".join(["record_no", "happened_at", "known_at", "retracted_at", *carried])
-    return connection.sql(f"""
-        SELECT ({code})::BIGINT AS key_code, r.* EXCLUDE (happened_at, known_at, retracted_at),
+    times = ["record_no", "happened_at", "known_at", "retracted_at"]
+    dropped = [*times[1:], *(f"r{i}" for i in range(len(grouping.key)))]
+    return code, connection.sql(f"""
+        SELECT ({key_code})::BIGINT AS key_code, r.* EXCLUDE ({", ".join(dropped)}),
                epoch_us(greatest(r.known_at, r.happened_at)) AS entry_us,
                epoch_us(r.happened_at) AS happened_us,
                coalesce(epoch_us(r.retracted_at), {FOREVER}) AS retracted_us
-        FROM (SELECT {kept} FROM {quoted(grouping.source)} {where}) r {join}
+        FROM (SELECT {", ".join([*times, *carried, *wanted])}
+              FROM {quoted(grouping.source)} {where}) r {join}
         ORDER BY key_code, entry_us, happened_us, record_no
-    """).to_arrow_table()
+    """).to_arrow_reader(ROWS_PER_BATCH)
 
 
 def _cut(rows: pa.Table, code: Ints, clues: pa.Table) -> Slices:
@@ -141,7 +187,7 @@ def _cut(rows: pa.Table, code: Ints, clues: pa.Table) -> Slices:
     codes, lead = np.unique(code[clue_at], return_index=True)
     key_code = np.asarray(rows["key_code"].to_numpy(), np.int64)
     return Slices(
-        records=rows,
+        records=rows.drop_columns([name for name in TIMES if name in rows.column_names]),
         entry=np.asarray(rows["entry_us"].to_numpy(), np.int64),
         happened=np.asarray(rows["happened_us"].to_numpy(), np.int64),
         retracted=np.asarray(rows["retracted_us"].to_numpy(), np.int64),

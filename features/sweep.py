@@ -5,7 +5,7 @@ Results are arrays in the caller's row order; clues without a key stay missing, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
 
@@ -21,6 +21,7 @@ from features.slices import MICROS_PER_DAY, Ints, Slices
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 GREATEST_SUM = 2**62
+RECORDS_WORTH_A_THREAD = 50_000
 
 
 class Sweep:
@@ -28,8 +29,9 @@ class Sweep:
 
     def __init__(self, slices: Slices, clues: pa.Table, threads: int) -> None:
         self.slices, self.clues, self.threads = slices, clues, threads
-        self._blocks = slices.blocks(max(1, threads))
         self._value = lru_cache(maxsize=None)(self._value_of)
+        self._summable = lru_cache(maxsize=None)(self._summable_of)
+        self._codes = lru_cache(maxsize=None)(self._codes_of)
         self._counted = lru_cache(maxsize=None)(self._count_and_sum)
         self._greatest = lru_cache(maxsize=None)(self._greatest_of)
 
@@ -48,6 +50,21 @@ class Sweep:
             "rank": self._rank,
         }
         return kinds[feature.kind](feature)
+
+    def columns(self, features: Sequence[Feature]) -> dict[str, pa.Array]:
+        """All of `features`, several at a time where the records are worth a thread.
+
+        Threads take a feature each, not a run of keys: one hot key would keep the others waiting.
+        """
+        for window in {feature.window_days for feature in features}:
+            self.slices.leave(window)
+        if self.threads <= 1 or len(self.slices.entry) < RECORDS_WORTH_A_THREAD:
+            return {feature.name: self.column(feature) for feature in features}
+        for column in {str(f.column) for f in features if f.kind in ("sum", "mean", "min", "max")}:
+            self._value(column)
+        with ThreadPoolExecutor(self.threads) as pool:
+            found = pool.map(self.column, features)
+            return dict(zip((feature.name for feature in features), found, strict=True))
 
     def counts(self, computed: str | None, window_days: int | None) -> tuple[Ints, Ints]:
         """Per clue row: active records, and those for which the 0/1 column `computed` is 1.
@@ -88,27 +105,22 @@ class Sweep:
         return self._placed(np.where(found >= 0, days, np.nan))
 
     def _distinct(self, feature: Feature) -> pa.Array:
-        encoded = self.slices.records[str(feature.column)].combine_chunks().dictionary_encode()
-        code = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+        code, codes = self._codes(str(feature.column))
         leave, s = self.slices.leave(feature.window_days), self.slices
         count = np.zeros(len(s.moment), np.int64)
-        codes = max(1, len(encoded.dictionary))
 
-        def run(part: slice) -> None:
-            kernel.distinct(
-                s.entry,
-                leave,
-                code,
-                codes,
-                s.first[part],
-                s.last[part],
-                s.lead[part],
-                s.tail[part],
-                s.moment,
-                count,
-            )
-
-        self._everywhere(run)
+        kernel.distinct(
+            s.entry,
+            leave,
+            code,
+            codes,
+            s.first,
+            s.last,
+            s.lead,
+            s.tail,
+            s.moment,
+            count,
+        )
         return self._placed(count)
 
     def _rank(self, feature: Feature) -> pa.Array:
@@ -120,49 +132,41 @@ class Sweep:
         leave = s.leave(feature.window_days)
         lower, count = np.zeros((2, len(s.moment)), np.int64)
 
-        def run(part: slice) -> None:
-            kernel.below(
-                s.entry,
-                leave,
-                place,
-                counted,
-                own_place,
-                s.first[part],
-                s.last[part],
-                s.lead[part],
-                s.tail[part],
-                s.moment,
-                lower,
-                count,
-            )
-
-        self._everywhere(run)
+        kernel.below(
+            s.entry,
+            leave,
+            place,
+            counted,
+            own_place,
+            s.first,
+            s.last,
+            s.lead,
+            s.tail,
+            s.moment,
+            lower,
+            count,
+        )
         known = (count > 0) & ~np.isnan(own)
         return self._placed(np.where(known, lower / np.maximum(count, 1), np.nan))
 
     def _count_and_sum(self, column: str | None, window_days: int | None) -> tuple[Ints, Ints]:
         s, leave = self.slices, self.slices.leave(window_days)
-        values, counted = self._value(column) if column else (s.entry, self._all)
-        if column:
-            values = _addable(values, counted, column)
+        values, counted = self._summable(column) if column else (s.entry, self._all)
         count, total = np.zeros((2, len(s.moment)), np.int64)
 
-        def run(part: slice) -> None:
-            kernel.count_and_sum(
-                s.entry,
-                leave,
-                values,
-                counted,
-                s.first[part],
-                s.last[part],
-                s.lead[part],
-                s.tail[part],
-                s.moment,
-                count,
-                total,
-            )
-
-        self._everywhere(run)
+        kernel.count_and_sum(
+            s.entry,
+            leave,
+            values,
+            counted,
+            s.first,
+            s.last,
+            s.lead,
+            s.tail,
+            s.moment,
+            count,
+            total,
+        )
         return count, total
 
     def _greatest_of(self, column: str | None, window_days: int | None, least: bool) -> Ints:
@@ -172,21 +176,18 @@ class Sweep:
             values = np.negative(values)
         found = np.full(len(s.moment), -1, np.int64)
 
-        def run(part: slice) -> None:
-            kernel.greatest(
-                s.entry,
-                leave,
-                values,
-                counted,
-                s.first[part],
-                s.last[part],
-                s.lead[part],
-                s.tail[part],
-                s.moment,
-                found,
-            )
-
-        self._everywhere(run)
+        kernel.greatest(
+            s.entry,
+            leave,
+            values,
+            counted,
+            s.first,
+            s.last,
+            s.lead,
+            s.tail,
+            s.moment,
+            found,
+        )
         return found
 
     def _value_of(self, column: str) -> tuple[npt.NDArray[np.generic], Flags]:
@@ -198,17 +199,19 @@ class Sweep:
         values = given.cast(kind).fill_null(0).to_numpy(zero_copy_only=False)
         return np.ascontiguousarray(values), np.ascontiguousarray(counted)
 
+    def _summable_of(self, column: str) -> tuple[Ints, Flags]:
+        values, counted = self._value(column)
+        return _addable(values, counted, column), counted
+
+    def _codes_of(self, column: str) -> tuple[Ints, int]:
+        """A column's values as numbers 0, 1, ... (-1: none), and how many there are."""
+        encoded = self.slices.records[column].combine_chunks().dictionary_encode()
+        code = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+        return code, max(1, len(encoded.dictionary))
+
     @cached_property
     def _all(self) -> Flags:
         return np.ones(len(self.slices.entry), np.bool_)
-
-    def _everywhere(self, run: Callable[[slice], None]) -> None:
-        if len(self._blocks) <= 1:
-            for part in self._blocks:
-                run(part)
-            return
-        with ThreadPoolExecutor(self.threads) as pool:
-            list(pool.map(run, self._blocks))
 
     def _gathered(self, found: Ints, values: npt.NDArray[np.generic]) -> pa.Array:
         if len(values) == 0:

@@ -18,7 +18,7 @@ from base.progress import Bar, SilentBar
 from features.condition import columns_used
 from features.definition import Feature, FeatureSet, Grouping
 from features.shapes import RatioGroup
-from features.slices import slices_of
+from features.slices import Ints, slices_in_runs
 from features.sweep import Floats, Sweep
 from governance.reading import Records
 
@@ -66,9 +66,21 @@ def _by_grouping(definitions: FeatureSet) -> dict[Grouping, list[Feature]]:
 def _swept(
     grouping: Grouping, features: list[Feature], clues: pa.Table, records: Records, threads: int
 ) -> dict[str, pa.Array]:
+    """Each feature's values in the order of `clues`; large sources in runs of whole keys."""
     columns = [str(f.column) for f in features if f.kind in NEEDS_VALUES]
-    sweep = Sweep(slices_of(records, grouping, clues, columns), clues, threads)
-    return {feature.name: sweep.column(feature) for feature in features}
+    parts: list[Ints] = []
+    done: list[dict[str, pa.Array]] = []
+    for part, asking, slices in slices_in_runs(records, grouping, clues, columns):
+        parts.append(part)
+        done.append(Sweep(slices, asking, threads).columns(features))
+        del slices
+    if len(done) == 1:
+        return done[0]
+    back = pa.array(np.argsort(np.concatenate(parts)))
+    return {
+        feature.name: pa.concat_arrays([each.pop(feature.name) for each in done]).take(back)
+        for feature in features
+    }
 
 
 def _ratios(
@@ -83,11 +95,12 @@ def _ratios(
     }
     for step in reversed(ratio.ladder):
         grouping = Grouping(ratio.source, tuple(step.items()), ratio.where)
-        sweep = Sweep(slices_of(records, grouping, clues, used, [hit]), clues, threads)
-        for feature in features:
-            count, hits = sweep.counts("c0", feature.window_days)
-            parent = shares[feature.name]
-            shares[feature.name] = (hits + ratio.strength * parent) / (count + ratio.strength)
+        for part, asking, slices in slices_in_runs(records, grouping, clues, used, [hit]):
+            sweep = Sweep(slices, asking, threads)
+            for feature in features:
+                count, hits = sweep.counts("c0", feature.window_days)
+                share = shares[feature.name]
+                share[part] = (hits + ratio.strength * share[part]) / (count + ratio.strength)
     return {name: pa.array(values) for name, values in shares.items()}
 
 

@@ -70,6 +70,16 @@ class Records:
         records._views = {name: f"SELECT * FROM memory_{name}" for name in given}
         return records
 
+    @classmethod
+    def of_files(cls, given: Mapping[str, list[str]]) -> Records:
+        """The same over Parquet files that have every system column (as Delta tables do)."""
+        records = cls.of_tables({})
+        records.versions = dict.fromkeys(given, 0)
+        records._views = {
+            name: f"SELECT * FROM {file_list(files)}" for name, files in given.items()
+        }
+        return records
+
     def _declare(self, name: str, path: Path, version: int | None, empty: str) -> None:
         files = tables.files(path, version)
         self.versions[name] = tables.version(path) if version is None else version
