@@ -45,6 +45,13 @@ def compare(
     )  # fmt: skip
 
 
+def median_seconds(job: Callable[[], object], runs: int, *, warm: bool = True) -> float:
+    """Median seconds of `runs` runs, by default after one to warm up."""
+    if warm:
+        job()
+    return round(statistics.median(_seconds(job) for _ in range(runs)), 4)
+
+
 def _seconds(job: Callable[[], object]) -> float:
     started = time.perf_counter()
     job()

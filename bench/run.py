@@ -11,7 +11,9 @@ from bench import explain, features
 from bench.measure import Comparison
 
 SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
-    "features.m": features.comparisons,
+    "features.m": features.medium,
+    "features.l": features.large,
+    "features.growth_exponent": features.large,
     "explain": explain.comparisons,
 }
 
@@ -21,10 +23,11 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--only", default="", help="the beginning of a name")
     only = arguments.parse_args().only
-    results = []
+    results, done = [], []
     for name, suite in SUITES.items():
-        if not (name.startswith(only) or only.startswith(name)):
+        if suite in done or not (name.startswith(only) or only.startswith(name)):
             continue
+        done.append(suite)
         for comparison in suite():
             if comparison.name.startswith(only):
                 results.append(comparison.as_json())
