@@ -68,7 +68,7 @@ def slices_of(
     `columns` are carried along; `computed` are SQL expressions, carried as c0, c1, ...
     """
     code, reader = _sorted(records, grouping, clues, columns, computed)
-    return _cut(reader.read_all(), code, clues)
+    return cut(reader.read_all(), code, clues)
 
 
 def slices_in_runs(
@@ -112,10 +112,10 @@ def _run(
     rows: pa.Table, code: Ints, clues: pa.Table, asking: npt.NDArray[np.bool_]
 ) -> tuple[Ints, pa.Table, Slices]:
     if asking.all():
-        return np.arange(len(code)), clues, _cut(rows, code, clues)
+        return np.arange(len(code)), clues, cut(rows, code, clues)
     part = np.flatnonzero(asking)
     some = clues.take(part)
-    return part, some, _cut(rows, code[part], some)
+    return part, some, cut(rows, code[part], some)
 
 
 def _clue_codes(records: Records, grouping: Grouping, clues: pa.Table) -> tuple[Ints, pa.Table]:
@@ -180,7 +180,11 @@ def _sorted(
     """).to_arrow_reader(ROWS_PER_BATCH)
 
 
-def _cut(rows: pa.Table, code: Ints, clues: pa.Table) -> Slices:
+def cut(rows: pa.Table, code: Ints, clues: pa.Table) -> Slices:
+    """The slices of `rows`, which hold TIMES and lie in the order of key_code, entry_us,
+    happened_us, record_no; `code` is each clue's key_code (negative = no key), and `clues` has
+    raised_at.
+    """
     moment = micros(clues["raised_at"])
     asking = np.flatnonzero(code >= 0)
     clue_at = asking[np.lexsort((moment[asking], code[asking]))]

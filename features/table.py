@@ -51,8 +51,8 @@ def build_features(
     for ratio in ratios:
         columns |= _ratios(ratio, definitions, clues, records, threads)
         bar.advance()
-    columns |= {f.name: _plain(f, clues) for f in definitions.features if f.grouping is None}
-    return _assembled(definitions, clues, columns)
+    columns |= {f.name: plain(f, clues) for f in definitions.features if f.grouping is None}
+    return assembled(definitions, clues, columns)
 
 
 def _by_grouping(definitions: FeatureSet) -> dict[Grouping, list[Feature]]:
@@ -104,7 +104,11 @@ def _ratios(
     return {name: pa.array(values) for name, values in shares.items()}
 
 
-def _plain(feature: Feature, clues: pa.Table) -> pa.Array:
+def plain(feature: Feature, clues: pa.Table) -> pa.Array:
+    """A plain column or calendar feature, one value per clue: float64, or strings for a category.
+
+    Raises Refused for a date or time, which is no number.
+    """
     if feature.kind == "calendar":
         return _calendar_part(clues["raised_at"], str(feature.column))
     column = clues[str(feature.column)].combine_chunks()
@@ -129,7 +133,8 @@ def _calendar_part(moments: pa.ChunkedArray, part: str) -> pa.Array:
     return parts[part](moments.combine_chunks()).cast(pa.float64())
 
 
-def _assembled(definitions: FeatureSet, clues: pa.Table, columns: dict[str, pa.Array]) -> pa.Table:
+def assembled(definitions: FeatureSet, clues: pa.Table, columns: dict[str, pa.Array]) -> pa.Table:
+    """The feature table from one array per feature (float64 or strings), in the order of clues."""
     arrays, names = [clues["clue_id"], clues["raised_at"]], ["clue_id", "moment"]
     for feature in definitions.features:
         values = columns[feature.name]

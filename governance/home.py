@@ -85,6 +85,11 @@ class Home:
         return self.path / "reports"
 
     @property
+    def online(self) -> Path:
+        """Histories by key for single clues; safe to delete, and made again when asked for."""
+        return self.path / "online"
+
+    @property
     def scratch(self) -> Path:
         """Where engines may spill; safe to delete when nothing runs."""
         return self.path / "scratch"

@@ -43,6 +43,22 @@ def files(path: Path, version: int | None = None) -> list[str]:
     return sorted(uri.removeprefix("file://") for uri in table.file_uris())
 
 
+def file_rows(path: Path, version: int | None = None) -> dict[str, int]:
+    """The same files with the number of rows of each, as the Delta log tells it."""
+    table = open_table(path, version)
+    if table is None:
+        return {}
+    added = pa.table(table.get_add_actions(flatten=True))
+    root = table.table_uri.removeprefix("file://").rstrip("/")
+    names = [f"{root}/{name}" for name in added["path"].to_pylist()]
+    return dict(sorted(zip(names, added["num_records"].to_pylist(), strict=True)))
+
+
+def newer_than(path: Path, version: int) -> bool:
+    """Whether a commit after `version` stands in the log; one look at one file name."""
+    return (path / "_delta_log" / f"{version + 1:020}.json").exists()
+
+
 def append(path: Path, rows: pa.Table | pa.RecordBatchReader, note: Mapping[str, str]) -> int:
     """Append in one commit that carries `note`; returns the new version."""
     path.parent.mkdir(parents=True, exist_ok=True)
