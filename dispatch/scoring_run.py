@@ -79,17 +79,24 @@ def score_at(home: Home, scorer: Scorer, clues: pa.Table, moment: datetime) -> S
         "raised_at",
         pa.array([moment] * clues.num_rows, pa.timestamp("us")),
     )
-    return score_at_moments(home, scorer, asked, declared_features(home))
-
-
-def score_at_moments(
-    home: Home, scorer: Scorer, clues: pa.Table, definitions: FeatureSet
-) -> ScoredClues:
-    """Score clues, each as of its own `raised_at`."""
+    definitions = declared_features(home)
     require_same_features(scorer, definitions.fingerprint)
+    return score_rows(scorer, asked, *batch_rows(home, definitions, asked))
+
+
+def batch_rows(
+    home: Home, definitions: FeatureSet, clues: pa.Table
+) -> tuple[pa.Table, dict[str, int]]:
+    """The feature table of clues, each as of its own `raised_at`, and the versions it is of."""
     with Records(home) as records:
         rows = build_features(definitions, clues, records, threads=Settings().threads)
-        versions = dict(records.versions)
+        return rows, dict(records.versions)
+
+
+def score_rows(
+    scorer: Scorer, clues: pa.Table, rows: pa.Table, versions: dict[str, int]
+) -> ScoredClues:
+    """Score clues whose feature table (parallel to `clues`) is there already."""
     return ScoredClues(scorer, clues, rows, scorer.score(rows), _explained(scorer, rows), versions)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import pyarrow as pa
 import sqlalchemy as sa
 import structlog
 
@@ -15,9 +16,10 @@ from base.moment import Clock, WallClock
 from clues.register import read_clues
 from clues.supervision import SupervisionModel, load_supervision_models
 from dispatch.offices import Offices, load_offices
-from dispatch.scoring_run import require_same_features, score_at_moments
+from dispatch.scoring_run import batch_rows, require_same_features, score_rows
 from features.declared import declared_features
 from features.definition import FeatureSet
+from features.online.store import OnlineStore
 from governance.home import Home
 from scoring.champion import read_champion
 from scoring.ledger import open_ledger
@@ -25,6 +27,8 @@ from scoring.scorer import Scorer
 from scoring.trial import try_bundle
 
 log = structlog.get_logger()
+# Up to here the online store answers clue by clue; beyond, one sweep over the records is faster.
+FEW_CLUES = 100
 
 
 @dataclass
@@ -52,6 +56,22 @@ class Service:
     @cached_property
     def definitions(self) -> FeatureSet:
         return declared_features(self.home)
+
+    @cached_property
+    def online(self) -> OnlineStore:
+        return OnlineStore(self.home, self.definitions)
+
+    def feature_rows(self, clues: pa.Table) -> tuple[pa.Table, dict[str, int]]:
+        """The feature table of `clues`, every admitted record known, and the versions it is of.
+
+        Both engines give the same values, so a store that cannot be written costs time only.
+        """
+        if clues.num_rows <= FEW_CLUES:
+            try:
+                return self.online.features(clues)
+            except OSError as error:
+                log.warning("online_store_unusable", kind=type(error).__name__)
+        return batch_rows(self.home, self.definitions, clues)
 
     @cached_property
     def supervision_models(self) -> dict[str, SupervisionModel]:
@@ -89,7 +109,7 @@ class Service:
             return
         clues = read_clues(self.home).slice(0, 1)
         if clues.num_rows:
-            score_at_moments(self.home, scorer, clues, self.definitions)
+            score_rows(scorer, clues, *self.feature_rows(clues))
 
     def _load(self) -> Scorer:
         digest = read_champion(self.home.scorers).scorer

@@ -84,12 +84,11 @@ def _counted(
     """How many records after number `after`, and the highest number."""
     if not files:
         return 0, 0
-    row = connection.execute(
+    rows = connection.execute(
         f"SELECT count(*), coalesce(max(record_no), 0) FROM {file_list(files)}"
         f" WHERE record_no > {after}"
-    ).fetchone()
-    assert row is not None
-    return int(row[0]), int(row[1])
+    ).fetchall()
+    return int(rows[0][0]), int(rows[0][1])
 
 
 def _retractions(connection: duckdb.DuckDBPyConnection, files: list[str], last: int) -> pa.Table:

@@ -120,9 +120,9 @@ class StoreReader:
 class OnlineStore:
     """The store of a home's definitions. Safe to share between threads."""
 
-    def __init__(self, home: Home, definitions: FeatureSet) -> None:
+    def __init__(self, home: Home, definitions: FeatureSet, folder: Path | None = None) -> None:
         self.home, self.definitions = home, definitions
-        self.folder = home.online / definitions.fingerprint[:16]
+        self.folder = folder or home.online / definitions.fingerprint[:16]
         self.reader = StoreReader(self.folder, definitions)
 
     def catch_up(self, progress: Bar | None = None) -> Manifest:

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
-from dispatch.scoring_run import line_of, score_at_moments
+from dispatch.scoring_run import line_of, score_rows
 from serving.access import principal_of, service_of
 from serving.asked import asked_clues
 from serving.bounds import read_body, require_few
@@ -39,6 +39,6 @@ def _score(service: Service, who: Principal, body: bytes) -> dict[str, Any]:
     require_few(len(asked.clues))
     scorer = service.champion()
     clues = asked_clues(service, who, asked.clues, asked.moment)
-    scored = score_at_moments(service.home, scorer, clues, service.definitions)
+    scored = score_rows(scorer, clues, *service.feature_rows(clues))
     lines = [line_of(scored, at, asked.reasons, asked.language) for at in range(clues.num_rows)]
     return {"scorer": scorer.digest, "scores": lines}

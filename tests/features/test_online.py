@@ -12,26 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features.definition import FeatureSet, load_features
 from features.online.store import online_features
 from features.table import build_features
 
 LAWS = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-WINDOWS = [30, 365, "all"]
-
-
-def wide_definitions() -> FeatureSet:
-    """Every kind, in windows that are worth tiles."""
-    history = [
-        {**group, "windows": [7, 90, "all"] if group["group"] == "own" else WINDOWS}
-        for group in worlds.DEFINITIONS["history"]
-    ]
-    ratios = [{**ratio, "windows": WINDOWS} for ratio in worlds.DEFINITIONS["ratios"]]
-    return load_features(
-        {**worlds.DEFINITIONS, "history": history, "ratios": ratios},
-        sources=worlds.SOURCES,
-        clue_columns=worlds.CLUE_COLUMNS,
-    )
 
 
 @LAWS
@@ -50,7 +34,7 @@ def test_the_store_equals_the_sweep_however_the_records_arrived(
 @pytest.mark.parametrize("stages", [1, 3])
 def test_tiles_of_a_hot_key_equal_the_sweep(tmp_path: Path, stages: int) -> None:
     """40,000 records of one person, 800 of them odd: tiles, edges and single records agree."""
-    defined = wide_definitions()
+    defined = online.wide_definitions()
     paid, ended, asked = online.hot_world(7, 50_000, 400)
     with worlds.records_of(paid, ended) as records:
         reader = online.store_in_stages(tmp_path, defined, records, stages)

@@ -149,7 +149,7 @@ def test_a_fault_of_our_own_is_a_500_that_quotes_nothing(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("SECRET")
 
-    monkeypatch.setattr("serving.routes.scores.score_at_moments", broken)
+    monkeypatch.setattr("serving.routes.scores.score_rows", broken)
     reply = post(served, {"clues": [WHOLE]})
     assert reply.status_code == 500
     assert reply.json()["title"] == "Internal Server Error"

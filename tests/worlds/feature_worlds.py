@@ -90,17 +90,25 @@ people = st.sampled_from(["a", "b", None])
 agencies = st.sampled_from(["x", "y", None])
 models = st.sampled_from(["m", "n"])
 cents = st.one_of(st.none(), st.integers(-3, 5))
+# Neighbours beyond 2^53, where a float64 no longer tells one whole number from the next.
+vast_cents = st.one_of(st.none(), st.integers(2**53, 2**53 + 3), st.integers(-(2**53) - 3, 3))
+hot_people = st.sampled_from(["a"] * 9 + ["b", None])
 
 
 @st.composite
-def payments(draw: st.DrawFn) -> pa.Table:
+def payments(
+    draw: st.DrawFn,
+    persons: st.SearchStrategy[str | None] = people,
+    amounts: st.SearchStrategy[int | None] = cents,
+    most: int = 14,
+) -> pa.Table:
     """Payment records; some known late, some retracted later."""
     rows = draw(
         st.lists(
-            st.tuples(people, agencies, cents, st.sampled_from(["p", "q", None]), moments)
+            st.tuples(persons, agencies, amounts, st.sampled_from(["p", "q", None]), moments)
             .flatmap(lambda row: st.tuples(st.just(row), moments, st.one_of(st.none(), moments)))
             .map(lambda parts: (*parts[0], *parts[1:])),
-            max_size=14,
+            max_size=most,
         )
     )
     columns = list(zip(*rows, strict=True)) or [[]] * 7
@@ -114,6 +122,13 @@ def payments(draw: st.DrawFn) -> pa.Table:
             "known_at": pa.array(columns[5], pa.timestamp("us")),
             "retracted_at": pa.array(columns[6], pa.timestamp("us")),
         }
+    )
+
+
+def any_payments() -> st.SearchStrategy[pa.Table]:
+    """Plain ones; most of them one person's; amounts at the edge of what a float64 can hold."""
+    return st.one_of(
+        payments(), payments(persons=hot_people, most=30), payments(amounts=vast_cents)
     )
 
 
@@ -132,10 +147,12 @@ def outcomes(draw: st.DrawFn) -> pa.Table:
 
 
 @st.composite
-def clues(draw: st.DrawFn) -> pa.Table:
+def clues(
+    draw: st.DrawFn, persons: st.SearchStrategy[str | None] = people, most: int = 8
+) -> pa.Table:
     """Clues with moments that often fall on a record's."""
     rows = draw(
-        st.lists(st.tuples(people, agencies, models, cents, moments), min_size=1, max_size=8)
+        st.lists(st.tuples(persons, agencies, models, cents, moments), min_size=1, max_size=most)
     )
     columns = list(zip(*rows, strict=True))
     return pa.table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -88,7 +88,7 @@ GROUP BY p.person_id
 FEATURES = """
 columns:
   - {name: amount_cents, column: amount_cents, show: cents, sentence: {zh: "金额{value}", en: "amount {value}"}}
-  - {name: supervision_model, column: supervision_model, type: category, show: text, sentence: {zh: "{value}", en: "{value}"}}
+  - {name: supervision_model, column: supervision_model, type: category, show: text, sentence: {zh: "监督模型{value}", en: "supervision model {value}"}}
 history:
   - group: own_payments
     source: payments
@@ -165,3 +165,17 @@ def settled_hamlet(folder: Path, clock: Clock, persons: int = 12) -> Home:
     admit_table(home, "deaths", pa.table(deaths), clock)
     raise_until(home, datetime(2024, 7, 1))
     return home
+
+
+def payment(number: str, person: int, paid_on: date) -> pa.Table:
+    """One more payment, of 100 yuan."""
+    return pa.table(
+        {
+            "payment_no": [number],
+            "person_id": [f"p{person}"],
+            "agency_id": ["xy"[person % 2]],
+            "office_id": ["AB"[person % 2]],
+            "paid_on": [paid_on],
+            "amount_cents": [10_000],
+        }
+    )

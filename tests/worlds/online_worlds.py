@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import feature_worlds as worlds
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from features.definition import FeatureSet
+from features.definition import FeatureSet, load_features
 from features.online.catching_up import Arrivals, catch_up
 from features.online.manifest import SourceNote, only_writer, read_manifest
 from features.online.store import StoreReader
 from governance.reading import Records
+
+SEED, ROWS = 3, 60_000
+WINDOWS = [30, 365, "all"]
 
 
 def store_in_stages(
@@ -62,6 +67,35 @@ def _arrivals(records: Records, source: str, stage: int, stages: int, last: bool
     ).to_arrow_table()
     note = SourceNote(version=stage, records=end, last_record=end)
     return Arrivals(source, note, rows, retracted)
+
+
+def at_stage(paid: pa.Table, ended: pa.Table, stage: int, stages: int) -> Records:
+    """The records that a store has taken in after `stage`, for the batch engine."""
+    held = {}
+    for name, table in (("payments", paid), ("outcomes", ended)):
+        rows = int(np.linspace(0, table.num_rows, stages + 1)[stage + 1])
+        table = table.slice(0, rows)
+        if "retracted_at" in table.column_names and stage < stages - 1:
+            later = pa.array(np.arange(1, rows + 1) % 2 == 1)
+            until = pc.if_else(later, None, table["retracted_at"])
+            at = table.schema.get_field_index("retracted_at")
+            table = table.set_column(at, "retracted_at", until)
+        held[name] = table
+    return Records.of_tables(held)
+
+
+def wide_definitions() -> FeatureSet:
+    """Every kind, in windows that are worth tiles."""
+    history = [
+        {**group, "windows": [7, 90, "all"] if group["group"] == "own" else WINDOWS}
+        for group in worlds.DEFINITIONS["history"]
+    ]
+    ratios = [{**ratio, "windows": WINDOWS} for ratio in worlds.DEFINITIONS["ratios"]]
+    return load_features(
+        {**worlds.DEFINITIONS, "history": history, "ratios": ratios},
+        sources=worlds.SOURCES,
+        clue_columns=worlds.CLUE_COLUMNS,
+    )
 
 
 def hot_world(seed: int, rows: int, clues: int) -> tuple[pa.Table, pa.Table, pa.Table]:
