@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    model_validator,
+)
 
 from base.bilingual import Bilingual
 from base.declared import load_declared
@@ -22,7 +30,14 @@ def _midnight(given: Any) -> Any:
 
 
 Moment = Annotated[datetime, BeforeValidator(_midnight)]
-Baseline = Literal["base_rate", "past_cases", "severity", "first_come", "logistic_regression"]
+Baseline = Literal[
+    "base_rate",
+    "past_cases",
+    "severity",
+    "first_come",
+    "logistic_regression",
+    "random_forest",
+]
 REFUSED_PARAMETERS = {
     "linear_tree": "exact explanations need constant leaves",
     "objective": "it is binary",
@@ -51,12 +66,21 @@ class Within(Declared):
         return add_months(moment, self.months) + timedelta(days=self.days)
 
 
+class Survival(Declared):
+    """How long until a case, in steps: unripe clues teach the steps they have lived through."""
+
+    step_days: Annotated[int, Field(ge=1)] = 30
+
+
 class OutcomeLabel(Declared):
     """Became a case within the horizon, as the outcomes say. Nobody looked: unknown."""
 
     kind: Literal["outcome"]
     horizon_days: Annotated[int, Field(ge=1)]
     reporting_lag_days: Annotated[int, Field(ge=0)] = 0
+    # A case that was withdrawn later: no case (negative), or not told (unknown).
+    withdrawn: Literal["negative", "unknown"] = "negative"
+    survival: Survival | None = None
 
     @property
     def horizon(self) -> Within:
@@ -99,6 +123,108 @@ class Split(Declared):
         return self
 
 
+class Rolling(Declared):
+    """Rolling origin: a test every so many months; rows ripe by then teach (gap = horizon + lag).
+
+    `train_months` slides the window that teaches; without it the window only grows.
+    """
+
+    train_from: Moment
+    first_test: Moment
+    test_months: Annotated[int, Field(ge=1)]
+    every_months: Annotated[int, Field(ge=1)]
+    until: Moment
+    train_months: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _apart(self) -> Rolling:
+        if self.every_months < self.test_months:
+            raise ValueError("tests overlap: every_months must be at least test_months")
+        return self
+
+    def splits(self, label: Label) -> tuple[Split, ...]:
+        """The splits, explicit. Raises ValueError where a test would have nothing to learn from."""
+        found = []
+        start = self.first_test
+        while (end := add_months(start, self.test_months)) <= self.until:
+            teach_until = start - (label.horizon.after(start) - start)
+            teach_until -= timedelta(days=label.reporting_lag_days)
+            teach_from = self.train_from
+            if self.train_months is not None:
+                teach_from = max(teach_from, add_months(teach_until, -self.train_months))
+            if teach_from >= teach_until:
+                raise ValueError(
+                    f"the test from {start:%Y-%m-%d} has no ripe clue to learn from: set first_test"
+                    f" later, or train_from before {teach_until:%Y-%m-%d}"
+                )
+            found.append(
+                Split(
+                    train_from=teach_from, train_until=teach_until, test_from=start, test_until=end
+                )
+            )
+            start = add_months(start, self.every_months)
+        if not found:
+            raise ValueError("no test of test_months fits between first_test and until")
+        return tuple(found)
+
+
+class Range(Declared):
+    """Where a parameter may lie: low..high (on a log scale, in steps), or one of choices."""
+
+    low: float | int | None = None
+    high: float | int | None = None
+    log: bool = False
+    step: float | int | None = None
+    choices: tuple[float | int | bool | str, ...] | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Range:
+        spanned = self.low is not None and self.high is not None
+        if spanned == (self.choices is not None):
+            raise ValueError("give low and high, or choices")
+        if spanned and not self.low < self.high:  # type: ignore[operator]
+            raise ValueError("low must lie below high")
+        if self.log and (self.step is not None or (self.low or 0) <= 0):
+            raise ValueError("a log scale needs low above 0, and no step")
+        return self
+
+
+class Tuning(Declared):
+    """Choose `scorer` parameters on the training rows alone: later rows judge earlier ones."""
+
+    trials: Annotated[int, Field(ge=1, le=10_000)]
+    ranges: Annotated[dict[str, Range], Field(min_length=1)]
+    folds: Annotated[int, Field(ge=1, le=10)] = 3
+    metric: Literal["auc", "average_precision", "log_loss", "cases_found_20"] = "average_precision"
+
+
+class EarlyStopping(Declared):
+    """Stop where later rows no longer gain: the last `share` of the rows that grow trees."""
+
+    rounds: Annotated[int, Field(ge=1)] = 50
+    share: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
+
+
+class Selection(Declared):
+    """Clues that were looked at were chosen: weigh them by one over the chance of being chosen.
+
+    `known` takes the share noted when a clue was drawn, and estimates where none was noted.
+    """
+
+    propensity: Literal["estimated", "known"] = "estimated"
+    # No clue counts more than one over this.
+    floor: Annotated[float, Field(gt=0, le=1)] = 0.05
+    train: bool = True
+
+
+class Rival(Declared):
+    """Scores made elsewhere, in a file with clue_id, or subject_id and raised_at, and `score`."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    file: str
+    score: str = "score"
+
+
 class Calibration(Declared):
     """Where the calibrator's margins come from: later rows than the trees saw."""
 
@@ -133,21 +259,62 @@ class Experiment(Declared):
     label: Label
     features: ChosenFeatures = ChosenFeatures()
     splits: Annotated[tuple[Split, ...], Field(min_length=1)]
+    rolling: Rolling | None = None
     calibration: Calibration
     scorer: dict[str, float | int | bool | str] = {}
+    tuning: Tuning | None = None
+    early_stopping: EarlyStopping | None = None
+    # Feature name or pattern: 1 where a higher value may never lower the score, -1 the other way.
+    monotone: dict[str, Literal[1, -1]] = {}
+    selection: Selection | None = None
     seed: int = 7
     baselines: tuple[Baseline, ...] = ("base_rate", "severity", "first_come")
     past_cases: PastCases | None = None
+    rivals: tuple[Rival, ...] = ()
     capacity: tuple[str, ...] = ("10%", "20%", "30%")
+    # Columns of the clue by whose values selection, recall and calibration are compared.
+    fairness: tuple[str, ...] = ()
+    # Shares of the training rows (the latest ones) that teach scorers of their own.
+    learning_curve: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rolled_out(cls, given: Any) -> Any:
+        """`rolling` becomes explicit splits, so that the identity of a run names them."""
+        if not isinstance(given, dict) or "rolling" not in given:
+            return given
+        if "splits" in given:
+            raise ValueError("give splits or rolling, one of them")
+        label = TypeAdapter(Label).validate_python(given.get("label"))
+        rolling = Rolling.model_validate(given["rolling"])
+        return {**given, "splits": rolling.splits(label)}
 
     @model_validator(mode="after")
     def _possible(self) -> Experiment:
+        self._apart()
         for name, why in REFUSED_PARAMETERS.items():
             if name in self.scorer:
                 raise ValueError(f"scorer.{name} is not yours to set: {why}")
         if "past_cases" in self.baselines and self.past_cases is None:
             raise ValueError("baseline past_cases needs past_cases: {feature: NAME}")
+        if self.tuning is not None:
+            for name in self.tuning.ranges:
+                if name in REFUSED_PARAMETERS:
+                    raise ValueError(f"tuning.ranges.{name}: {REFUSED_PARAMETERS[name]}")
+        names = [rival.name for rival in self.rivals]
+        if len({*names, *self.baselines}) < len(names) + len(self.baselines):
+            raise ValueError("two rankings have the same name: rename a rival")
         return self
+
+    def _apart(self) -> None:
+        """A clue tested twice would count twice in the mean over splits."""
+        ordered = sorted(self.splits, key=lambda split: split.test_from)
+        for one, next_one in pairwise(ordered):
+            if next_one.test_from < one.test_until:
+                raise ValueError(
+                    f"tests overlap: {one.test_from:%Y-%m-%d} to {one.test_until:%Y-%m-%d}, and"
+                    f" from {next_one.test_from:%Y-%m-%d}"
+                )
 
 
 def load_experiments(folder: Path) -> dict[str, Experiment]:
