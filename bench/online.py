@@ -11,7 +11,9 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +27,13 @@ from base.settings import available_cores
 from bench.measure import Comparison
 from bench.worlds import DAYS, KINDS, START, WINDOWS, WORDS
 from features.definition import FeatureSet, load_features
+from features.online.arrivals import NONE_RETRACTED
 from features.online.catching_up import Arrivals, catch_up
 from features.online.manifest import SourceNote, only_writer, read_manifest
-from features.online.store import StoreReader, View, online_values
+from features.online.store import StoreReader, View, online_features, online_values
 from features.slices import micros
 from governance.engine import connect, file_list
+from governance.reading import Records
 
 RECORDS, SUBJECTS, MODELS, HOTTEST_SHARE = 20_000_000, 1_000_000, 60, 0.19
 QUESTIONS, GOAL_MS = 300, 2.0
@@ -64,6 +68,33 @@ def comparisons() -> Iterator[Comparison]:
                 yield _told(f"features.online.{who}.p{share}_ms", ours, GOAL_MS, "ms")
                 if share == 99:
                     yield _told(f"features.online.{who}.vs_duckdb", ours, theirs, "ms p99")
+
+
+def store_engine(definitions: FeatureSet, clues: pa.Table, records: Records) -> pa.Table:
+    """The store as an engine like the others: taken in whole, then asked clue by clue.
+
+    Processes of their own ask for a part of the clues each, as serving workers do.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        arrivals = []
+        for source in records.record_sets:
+            note = SourceNote(version=0, records=0, last_record=0)
+            arrivals.append(Arrivals(source, note, f"SELECT * FROM {source}", NONE_RETRACTED))
+        with only_writer(folder):
+            connection = records.connection().cursor()
+            catch_up(folder, definitions, connection, arrivals, read_manifest(folder))
+        cores = available_cores()
+        size = -(-clues.num_rows // cores)
+        parts = [clues.slice(at * size, size) for at in range(cores)]
+        with ProcessPoolExecutor(cores, get_context("spawn")) as pool:
+            jobs = [pool.submit(_asked, folder, definitions, part) for part in parts]
+            tables = [job.result() for job in jobs]
+    return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+
+
+def _asked(folder: Path, definitions: FeatureSet, clues: pa.Table) -> pa.Table:
+    return online_features(definitions, clues, StoreReader(folder, definitions).view())
 
 
 def definitions(key: str) -> FeatureSet:
@@ -104,10 +135,9 @@ def _write_records(path: Path, draw: np.random.Generator) -> None:
 def _store(folder: Path, key: str) -> View:
     defined, place = definitions(key), folder / f"store_{key}"
     rows = f"SELECT * FROM {file_list([str(folder / 'records.parquet')])}"
-    nothing = pa.table({"record_no": pa.array([], pa.int64()), "until": pa.array([], pa.int64())})
     note = SourceNote(version=0, records=RECORDS, last_record=RECORDS)
     with only_writer(place), connect(folder / "scratch") as connection:
-        arrivals = [Arrivals("payments", note, rows, nothing)]
+        arrivals = [Arrivals("payments", note, rows, NONE_RETRACTED)]
         catch_up(place, defined, connection, arrivals, read_manifest(place))
     return StoreReader(place, defined).view()
 
