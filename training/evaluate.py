@@ -26,6 +26,15 @@ from training.metrics import evaluate_scores
 from training.training_set import TrainingSet, make_training_set, scored_features
 
 Floats = npt.NDArray[np.float64]
+OF_THE_CLUE = (
+    "clue_id",
+    "subject_id",
+    "office_id",
+    "supervision_model",
+    "function",
+    "severity",
+    "raised_at",
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,7 @@ class Judged:
     figures: dict[str, Any]
     baselines: dict[str, dict[str, Any]]
     scores: pa.Table
+    test_rows: pa.Table
     counts: dict[str, int]
 
 
@@ -89,7 +99,8 @@ def judge_split(question: Question, split: Split, records: Records) -> Judged:
         fitted=fitted,
         figures=figures.pop("scorer"),
         baselines=figures,
-        scores=_score_table(clues, label, rankings),
+        scores=_score_table(clues, label, rankings, question.experiment.fairness),
+        test_rows=table,
         counts={
             "train_clues": len(rows.label),
             "train_cases": int(rows.label.sum()),
@@ -146,12 +157,14 @@ def _between(clues: pa.Table, start: datetime, until: datetime) -> pa.Array:
     return pa.array((moments >= low) & (moments < high))
 
 
-def _score_table(clues: pa.Table, label: Floats, rankings: Mapping[str, Ranking]) -> pa.Table:
-    """Every test clue: label (null: unknown), probability, and each ranking's score."""
+def _score_table(
+    clues: pa.Table, label: Floats, rankings: Mapping[str, Ranking], groups: tuple[str, ...]
+) -> pa.Table:
+    """Every test clue: what it is, label (null: unknown), probability, each ranking's score."""
     columns = {f"score_{name}": ranking.score for name, ranking in rankings.items()}
     return pa.table(
         {
-            "clue_id": clues["clue_id"],
+            **{name: clues[name] for name in dict.fromkeys([*OF_THE_CLUE, *groups])},
             "label": pa.array(label, from_pandas=True),
             "probability": rankings["scorer"].probability,
             **columns,
