@@ -7,13 +7,14 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import explain, features, online
+from bench import equal, explain, features, online
 from bench.measure import Comparison
 
 SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "features.m": features.medium,
     "features.l": features.large,
     "features.growth_exponent": features.large,
+    "features.equal": equal.comparisons,
     "features.online": online.comparisons,
     "explain": explain.comparisons,
 }

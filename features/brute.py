@@ -5,6 +5,7 @@ Nothing is shared with the sweep but the definitions. Tests demand equality, bit
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,67 +13,107 @@ from typing import Any
 import pyarrow as pa
 
 from features.definition import Feature, FeatureSet, Grouping
+from governance.checks import quoted
 from governance.reading import Records
 
 Row = Mapping[str, Any]
 Value = float | str | None
+Key = tuple[str | None, ...]
 
 
 def brute_features(
     definitions: FeatureSet, clues: pa.Table, records: Records
 ) -> dict[str, list[Value]]:
     """Feature -> one value per clue, in the order of `clues`."""
+    past = Past(clues, records)
     return {
-        feature.name: [_value(feature, clue, records) for clue in clues.to_pylist()]
+        feature.name: [_value(feature, clue, row, past) for row, clue in enumerate(past.clues)]
         for feature in definitions.features
     }
 
 
-def active_records(
-    grouping: Grouping, window_days: int | None, clue: Row, records: Records, carried: str = "0"
-) -> list[Row] | None:
-    """Records of the grouping that count at the clue's moment; None where its key is missing.
+class Past:
+    """What lies behind some clues: for each grouping the records of their keys, fetched once."""
 
-    `carried` is a SQL expression, given as `carried` in every row. Ordered by when a record
-    happened; of equals, by when it could be used, then by its number.
-    """
-    if any(clue[ours] is None for ours, _ in grouping.key):
-        return None
-    where = f"WHERE ({grouping.where})" if grouping.where else ""
-    query = f'SELECT *, ({carried}) AS carried FROM "{grouping.source}" {where}'
-    rows = records.connection().sql(query).to_arrow_table().to_pylist()
-    moment: datetime = clue["raised_at"]
-    kept = [
-        row
-        for row in rows
-        if all(_text(row[theirs]) == _text(clue[ours]) for ours, theirs in grouping.key)
-        and row["known_at"] < moment
-        and row["happened_at"] < moment
-        and (row["retracted_at"] is None or row["retracted_at"] >= moment)
-        and (window_days is None or row["happened_at"] >= moment - timedelta(days=window_days))
-    ]
-    return sorted(kept, key=_order)
+    def __init__(self, clues: pa.Table, records: Records) -> None:
+        self.clues: list[Row] = clues.to_pylist()
+        self._table, self._records = clues, records
+        self._fetched: dict[tuple[Grouping, str], tuple[list[Key], dict[Key, list[Row]]]] = {}
+        self._active: dict[tuple[Grouping, str, int | None, int], list[Row] | None] = {}
+
+    def active(
+        self, grouping: Grouping, window_days: int | None, row: int, carried: str = "0"
+    ) -> list[Row] | None:
+        """Records that count at the moment of the clue in `row`; None where its key is missing.
+
+        `carried` is a SQL expression, given as `carried` in every record. They come in the order
+        they happened; of equals, by when they could be used, then by their number.
+        """
+        asked = (grouping, carried, window_days, row)
+        if asked not in self._active:
+            keys, behind = self._by_key(grouping, carried)
+            rows = None if None in keys[row] else behind.get(keys[row], [])
+            moment: datetime = self.clues[row]["raised_at"]
+            self._active[asked] = rows and [r for r in rows if counts(r, moment, window_days)]
+        return self._active[asked]
+
+    def _by_key(self, grouping: Grouping, carried: str) -> tuple[list[Key], dict[Key, list[Row]]]:
+        """Each clue's key, and the records of every such key in order. Keys are texts."""
+        if (grouping, carried) not in self._fetched:
+            connection = self._records.connection().cursor()
+            connection.register("asking", self._table)
+            ours, theirs = (
+                "[" + ", ".join(f"{quoted(pair[side])}::VARCHAR" for pair in grouping.key) + "]"
+                for side in (0, 1)
+            )
+            keys = connection.sql(f"SELECT {ours} FROM asking").fetchall()
+            found = connection.sql(f"""
+                SELECT *, ({carried}) AS carried, {theirs} AS key_text
+                FROM {quoted(grouping.source)} WHERE ({grouping.where or "true"})
+                 AND key_text IN (SELECT {ours} FROM asking)
+            """)
+            behind: dict[Key, list[Row]] = defaultdict(list)
+            for record in sorted(found.to_arrow_table().to_pylist(), key=in_order):
+                behind[tuple(record["key_text"])].append(record)
+            self._fetched[grouping, carried] = [tuple(key) for (key,) in keys], behind
+        return self._fetched[grouping, carried]
 
 
-def _order(row: Row) -> tuple[datetime, datetime, int]:
-    return row["happened_at"], max(row["known_at"], row["happened_at"]), row["record_no"]
+def counts(record: Row, moment: datetime, window_days: int | None) -> bool:
+    """The rule: known before, happened before and within the window, not retracted before."""
+    return bool(
+        record["known_at"] < moment
+        and record["happened_at"] < moment
+        and (record["retracted_at"] is None or record["retracted_at"] >= moment)
+        and (window_days is None or record["happened_at"] >= moment - timedelta(days=window_days))
+    )
 
 
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
+def in_order(record: Row) -> tuple[datetime, datetime, int]:
+    """When it happened; of equals, when it could be used, then its number."""
+    happened, known = record["happened_at"], record["known_at"]
+    return happened, max(known, happened), record["record_no"]
 
 
-def _value(feature: Feature, clue: Row, records: Records) -> Value:
+def _value(feature: Feature, clue: Row, row: int, past: Past) -> Value:
     if feature.kind == "column":
-        value = clue[str(feature.column)]
-        return value if value is None or feature.type == "category" else float(value)
+        return _told(clue[str(feature.column)], feature)
     if feature.kind == "calendar":
         return float(_part(clue["raised_at"], str(feature.column)))
     if feature.kind == "ratio":
-        return _ratio(feature, clue, records)
+        return _ratio(feature, row, past)
     assert feature.grouping is not None
-    rows = active_records(feature.grouping, feature.window_days, clue, records)
+    rows = past.active(feature.grouping, feature.window_days, row)
     return None if rows is None else AGGREGATES[feature.kind](feature, clue, rows)
+
+
+def _told(value: Any, feature: Feature) -> Value:
+    """A category is a text (true, 3, 2024-01-31), all else the nearest float64."""
+    if value is None:
+        return None
+    if feature.type == "category":
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    return float(value)
 
 
 def _part(moment: datetime, part: str) -> int:
@@ -84,16 +125,16 @@ def _part(moment: datetime, part: str) -> int:
     }[part]
 
 
-def _ratio(feature: Feature, clue: Row, records: Records) -> float:
+def _ratio(feature: Feature, row: int, past: Past) -> float:
     """Shrunk from the last step of the ladder upwards: (k + s * parent) / (n + s)."""
     declared = feature.ratio
     assert declared is not None
     share = declared.prior
     for step in reversed(declared.ladder):
         grouping = Grouping(declared.source, tuple(step.items()), declared.where)
-        rows = active_records(grouping, feature.window_days, clue, records, declared.numerator)
-        hits = sum(1 for row in rows or [] if row["carried"])
-        share = (hits + declared.strength * share) / (len(rows or []) + declared.strength)
+        rows = past.active(grouping, feature.window_days, row, declared.numerator) or []
+        hits = sum(1 for record in rows if record["carried"])
+        share = (hits + declared.strength * share) / (len(rows) + declared.strength)
     return share
 
 
@@ -105,7 +146,7 @@ def _values(feature: Feature, rows: list[Row]) -> list[Any]:
 
 def _mean(feature: Feature, _: Row, rows: list[Row]) -> Value:
     values = _values(feature, rows)
-    return sum(values) / len(values) if values else None
+    return float(sum(values)) / len(values) if values else None
 
 
 def _extreme(choose: Callable[[list[Any]], Any]) -> Callable[[Feature, Row, list[Row]], Value]:
@@ -117,10 +158,7 @@ def _extreme(choose: Callable[[list[Any]], Any]) -> Callable[[Feature, Row, list
 
 
 def _last(feature: Feature, _: Row, rows: list[Row]) -> Value:
-    if not rows:
-        return None
-    value = rows[-1][str(feature.column)]
-    return value if value is None or feature.type == "category" else float(value)
+    return _told(rows[-1][str(feature.column)], feature) if rows else None
 
 
 def _days_since_last(_: Feature, clue: Row, rows: list[Row]) -> Value:

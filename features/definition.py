@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from base.bilingual import Bilingual
+from base.bilingual import Bilingual, Language
 from base.declared import declared_faults, load_declared
 from base.errors import Fault, Refused, nearest
 from features.condition import condition_faults
@@ -32,6 +32,7 @@ from features.shapes import (
 )
 
 Types = Mapping[str, str]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
 DEFAULT_SHOW: dict[str, Show] = {"days_since_last": "days", "rank": "share"}
 
 
@@ -92,12 +93,15 @@ def load_features(
     """Read and check definitions.
 
     `sources` maps record set -> column -> type, `clue_columns` the clue's columns -> type (types
-    are those of contracts). Raises Refused with every fault.
+    are those of contracts). Raises Refused with every fault. Sentences are what reviewers read, so
+    those of a file must tell its features apart; definitions made in code may repeat themselves.
     """
     where = given.name if isinstance(given, Path) else "features"
     declared = _declared(given, where)
     checker = _Checker(sources, clue_columns, where)
     faults = checker.check(declared)
+    if isinstance(given, Path) and not faults:
+        faults = _sentence_faults(_expanded(declared), where)
     if faults:
         raise Refused.gather(faults)
     return FeatureSet(features=tuple(_expanded(declared)), declared=declared)
@@ -192,7 +196,9 @@ class _Checker:
             return self._known(group.source, self.sources, "a record set", place)
         columns = self.sources[group.source]
         faults = self._key(group.key, group.source, place)
-        faults += condition_faults(group.where, columns, f"{self.where}: {place}")
+        for feature in group.features:
+            faults += self._windowed(_windows(group, feature), f"{place}: {feature.kind}")
+        faults += self._condition(group.where, group.source, place)
         for feature in group.features:
             if feature.column is not None:
                 wanted = f"a column of {group.source}"
@@ -205,13 +211,29 @@ class _Checker:
     def _ratio(self, ratio: RatioGroup) -> list[Fault]:
         if ratio.source not in self.sources:
             return self._known(ratio.source, self.sources, "a record set", ratio.group)
-        columns = self.sources[ratio.source]
-        place = f"{self.where}: {ratio.group}"
-        faults = condition_faults(ratio.where, columns, place)
-        faults += condition_faults(ratio.numerator, columns, place)
+        faults = self._windowed(ratio.windows, ratio.group)
+        faults += self._condition(ratio.where, ratio.source, ratio.group)
+        faults += self._condition(ratio.numerator, ratio.source, ratio.group)
         for step in ratio.ladder:
             faults += self._key(step, ratio.source, ratio.group)
         return faults
+
+    def _windowed(self, windows: tuple[Window, ...], place: str) -> list[Fault]:
+        if windows:
+            return []
+        return [Fault("a window", "none", "write windows: [all]", f"{self.where}: {place}")]
+
+    def _condition(self, condition: str | None, source: str, place: str) -> list[Fault]:
+        others = {name: types for name, types in self.sources.items() if name != source}
+        if source != "clues":
+            others["the clue"] = self.clue
+        return condition_faults(
+            condition,
+            self.sources[source],
+            f"{self.where}: {place}",
+            source=source,
+            others=others,
+        )
 
     def _key(self, key: Mapping[str, str], source: str, place: str) -> list[Fault]:
         faults = []
@@ -239,6 +261,10 @@ class _Checker:
         if feature.kind == "last" and feature.type == "numeric" and not numeric:
             cure = "write type: category"
             return [Fault("a number", f"{feature.column} ({kind})", cure, where)]
+        if feature.type == "category" and kind in ("number", "timestamp"):
+            wanted = "a column whose values are written alike everywhere, for a category"
+            cure = "use a string, integer, boolean or date column, or type: numeric"
+            return [Fault(wanted, f"{feature.column} ({kind})", cure, where)]
         return []
 
     def _twice(self, declared: FeatureFile) -> list[Fault]:
@@ -246,3 +272,28 @@ class _Checker:
         twice = sorted({name for name in names if names.count(name) > 1})
         cure = "rename the group, or leave one out"
         return [Fault("each feature once", f"{name} twice", cure, self.where) for name in twice]
+
+
+def _sentence_faults(features: list[Feature], where: str) -> list[Fault]:
+    """A reviewer must be able to tell two features apart by what he reads.
+
+    Sentences of a file must be there in both languages, hold nothing to fill in but {value} and
+    {window}, and differ once the window is filled in.
+    """
+    faults, first = [], dict[tuple[Language, str], str]()
+    for feature in features:
+        place = f"{where}: {feature.name}"
+        for language in LANGUAGES:
+            told = feature.sentence.in_language(language)
+            read = told.replace("{window}", window_word(feature.window_days or "all")).strip()
+            if not read:
+                cure = f"write what the value means, with {{value}} where it belongs ({language})"
+                faults.append(Fault(f"a sentence ({language})", repr(told), cure, place))
+            elif "{" in read.replace("{value}", "") or "}" in read.replace("{value}", ""):
+                cure = "{value} and {window} are all that is filled in"
+                faults.append(Fault(f"a sentence ({language})", repr(told), cure, place))
+            elif (other := first.setdefault((language, read), feature.name)) != feature.name:
+                wanted = f"a sentence of its own ({language})"
+                cure = "say what tells the two apart; {window} names the window"
+                faults.append(Fault(wanted, f"{told!r}, as of {other}", cure, place))
+    return faults

@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from base.errors import Refused
 from features import kernel
@@ -88,11 +89,12 @@ class Sweep:
 
     def _last(self, feature: Feature) -> pa.Array:
         found = self._greatest(None, feature.window_days, False)
+        given = self._given(str(feature.column))
         if feature.type == "numeric":
-            column = self.slices.records[str(feature.column)].cast(pa.float64())
-            values = column.to_numpy()  # null becomes NaN: the last state may be unknown
-            return self._gathered(found, values)
-        texts = self.slices.records[str(feature.column)].cast(pa.string()).combine_chunks()
+            column = given.cast(pa.float64(), safe=False)  # the nearest, beyond 2^53
+            # A null becomes NaN: the last state may be unknown.
+            return self._gathered(found, column.to_numpy(zero_copy_only=False))
+        texts = given.cast(pa.string())
         spread = np.full(self.clues.num_rows, -1, np.int64)
         spread[self.slices.clue_at] = found
         return texts.take(pa.array(spread, mask=spread < 0))
@@ -126,9 +128,17 @@ class Sweep:
     def _rank(self, feature: Feature) -> pa.Array:
         """Share of active records whose value lies below the clue's own; missing without either."""
         s = self.slices
-        values, counted = self._value(feature.column)
-        own = self.clues[str(feature.of)].cast(pa.float64()).to_numpy()[s.clue_at]
-        place, own_place = _places(values.astype(np.float64), counted, own, s)
+        values, counted = self._value(str(feature.column))
+        given = finite(self.clues[str(feature.of)].combine_chunks(), f"the clue's {feature.of}")
+        exact = values.dtype == np.int64 and pa.types.is_integer(given.type)
+        own = given.cast(pa.int64() if exact else pa.float64(), safe=False).fill_null(0)
+        asked = given.is_valid().to_numpy(zero_copy_only=False)[s.clue_at]
+        place, own_place = _places(
+            values if exact else values.astype(np.float64),
+            counted,
+            own.to_numpy(zero_copy_only=False)[s.clue_at],
+            s,
+        )
         leave = s.leave(feature.window_days)
         lower, count = np.zeros((2, len(s.moment)), np.int64)
 
@@ -146,7 +156,7 @@ class Sweep:
             lower,
             count,
         )
-        known = (count > 0) & ~np.isnan(own)
+        known = (count > 0) & asked
         return self._placed(np.where(known, lower / np.maximum(count, 1), np.nan))
 
     def _count_and_sum(self, column: str | None, window_days: int | None) -> tuple[Ints, Ints]:
@@ -190,9 +200,12 @@ class Sweep:
         )
         return found
 
+    def _given(self, column: str) -> pa.Array:
+        return finite(self.slices.records[column].combine_chunks(), column)
+
     def _value_of(self, column: str) -> tuple[npt.NDArray[np.generic], Flags]:
         """A numeric column and where it has a value; int64 stays int64, all else is float64."""
-        given = self.slices.records[column].combine_chunks()
+        given = self._given(column)
         counted = given.is_valid().to_numpy(zero_copy_only=False)
         exact = pa.types.is_integer(given.type) or pa.types.is_boolean(given.type)
         kind = pa.int64() if exact else pa.float64()
@@ -205,7 +218,10 @@ class Sweep:
 
     def _codes_of(self, column: str) -> tuple[Ints, int]:
         """A column's values as numbers 0, 1, ... (-1: none), and how many there are."""
-        encoded = self.slices.records[column].combine_chunks().dictionary_encode()
+        given = self._given(column)
+        if pa.types.is_floating(given.type):
+            given = pc.add(given, 0.0)  # -0.0 and 0.0 are one value
+        encoded = given.dictionary_encode()
         code = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
         return code, max(1, len(encoded.dictionary))
 
@@ -223,6 +239,24 @@ class Sweep:
         spread = np.full(self.clues.num_rows, np.nan)
         spread[self.slices.clue_at] = values
         return pa.array(spread, from_pandas=True)
+
+
+def finite(values: pa.Array, column: str) -> pa.Array:
+    """`values`, none of which is NaN or infinite: engines compare those each in their own way.
+
+    Contracts quarantine such values, so that they come only from tables that bypassed intake, or
+    from a `transformLogic`. Raises Refused with how many there are.
+    """
+    if not pa.types.is_floating(values.type):
+        return values
+    bad = pc.sum(pc.invert(pc.is_finite(values))).as_py() or 0
+    if bad:
+        raise Refused(
+            wanted=f"finite numbers in {column} to compare",
+            got=f"NaN or infinite in {bad} of {len(values)}",
+            cure="leave the value empty where it is not known, at the source or in transformLogic",
+        )
+    return values
 
 
 def _addable(values: npt.NDArray[np.generic], counted: Flags, column: str) -> Ints:
@@ -243,7 +277,9 @@ def _addable(values: npt.NDArray[np.generic], counted: Flags, column: str) -> In
     return values.astype(np.int64, copy=False)
 
 
-def _places(values: Floats, counted: Flags, own: Floats, s: Slices) -> tuple[Ints, Ints]:
+def _places(
+    values: npt.NDArray[np.generic], counted: Flags, own: npt.NDArray[np.generic], s: Slices
+) -> tuple[Ints, Ints]:
     """Each record's place among its key's values (from 1); how many lie below each own value."""
     place = np.ones(len(values), np.int64)
     own_place = np.zeros(len(own), np.int64)

@@ -19,7 +19,7 @@ from features.condition import columns_used
 from features.definition import Feature, FeatureSet, Grouping
 from features.shapes import RatioGroup
 from features.slices import Ints, slices_in_runs
-from features.sweep import Floats, Sweep
+from features.sweep import Floats, Sweep, finite
 from governance.reading import Records
 
 CATEGORY = pa.dictionary(pa.int32(), pa.string())
@@ -120,7 +120,8 @@ def plain(feature: Feature, clues: pa.Table) -> pa.Array:
             got=str(column.type),
             cure="give days or years in the supervision model's SELECT",
         )
-    return column.cast(pa.float64())
+    # Beyond 2^53 the nearest number; NaN and infinity mean nothing to a tree or to a reader.
+    return finite(column, f"the clue's {feature.column}").cast(pa.float64(), safe=False)
 
 
 def _calendar_part(moments: pa.ChunkedArray, part: str) -> pa.Array:

@@ -16,6 +16,7 @@ from features.online import kernel
 from features.online.plan import Kept, hit_name, key_text
 from features.online.segment import Segment, key_digest
 from features.slices import MICROS_PER_DAY
+from features.sweep import finite
 
 Ints = npt.NDArray[np.int64]
 Value = float | str | None
@@ -156,7 +157,7 @@ class Answer:
         own = self.clue[str(feature.of)]
         if own is None:
             return None
-        lower, count = self._below(str(feature.column), float(own))
+        lower, count = self._below(str(feature.column), _comparable(own, str(feature.of)))
         return lower[window] / count[window] if count[window] else None
 
     @cached_property
@@ -237,6 +238,14 @@ class Answer:
                 )  # fmt: skip
             self._found[asked] = lower.tolist(), count.tolist()
         return self._found[asked]
+
+
+def _comparable(own: Any, column: str) -> float | int:
+    """Whole numbers are compared as such, beyond 2^53 too. Raises Refused for NaN or infinity."""
+    if isinstance(own, int):
+        return int(own)
+    finite(pa.array([own], pa.float64()), f"the clue's {column}")
+    return float(own)
 
 
 KINDS: dict[str, Callable[[Answer, Feature, int], Value]] = {

@@ -32,7 +32,7 @@ from features.online.manifest import (
 from features.online.plan import Kept, kept_groupings
 from features.online.segment import Segment
 from features.online.tiles import write_tiles
-from features.sweep import GREATEST_SUM
+from features.sweep import GREATEST_SUM, finite
 from governance.checks import quoted
 
 # A segment is merged into the one before it unless that one is this much larger: few segments to
@@ -147,7 +147,9 @@ class _Grower:
             " ORDER BY w"
         ).to_arrow_table()["w"]
         book = read_codebook(self.folder / files[column]) if column in files else None
-        fresh = words.combine_chunks()
+        fresh = finite(words.combine_chunks(), column)
+        if pa.types.is_floating(fresh.type):
+            fresh = pc.unique(pc.add(fresh, 0.0))  # -0.0 and 0.0 are one value
         if book is not None:
             fresh = fresh.cast(book.type)
             fresh = fresh.filter(pc.invert(pc.is_in(fresh, book)))

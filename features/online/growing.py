@@ -144,7 +144,10 @@ def _shapes(
     shapes |= {f"code {name}": ("<i4", rows) for name in kept.codes}
     tiles = len(tile_begins(found["first"], first_tiles(found["first"])))
     for name in kept.ranked:
-        shapes |= {f"ordered {name}": ("<f8", tiles * TILE), f"ordered_n {name}": ("<i8", tiles)}
+        shapes |= {
+            f"ordered {name}": (types[name], tiles * TILE),
+            f"ordered_n {name}": ("<i8", tiles),
+        }
     return shapes
 
 

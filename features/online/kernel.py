@@ -202,13 +202,13 @@ def below(  # type: ignore[no-untyped-def]
             while o < len(odd_at) and odd_at[o] < tile_begin[j] + TILE:
                 if valid[odd_at[o]]:
                     count[w] -= 1
-                    lower[w] -= float(value[odd_at[o]]) < own
+                    lower[w] -= value[odd_at[o]] < own
                 o += 1
         for at in range(row_cut[w], row_cut[w + 1]):
             i = rows[at]
             if valid[i]:
                 count[w] += 1
-                lower[w] += float(value[i]) < own
+                lower[w] += value[i] < own
 
 
 @njit(cache=True, nogil=True)

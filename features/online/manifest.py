@@ -19,6 +19,8 @@ NAME, LOCK = "manifest.json", ".lock"
 
 
 class Noted(BaseModel):
+    """A note of the manifest: strict and never changed."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 

@@ -67,11 +67,11 @@ def tile_begins(first: Ints, tile: Ints) -> Ints:
 
 
 def ordered_values(values: Array, valid: Array, begin: Ints) -> tuple[Array, Ints]:
-    """Each tile's values sorted (float64, TILE per tile), and how many of them are values."""
-    ordered = np.zeros(len(begin) * TILE, np.float64)
+    """Each tile's values sorted (TILE per tile), and how many of them are values."""
+    ordered = np.zeros(len(begin) * TILE, values.dtype)
     count = np.zeros(len(begin), np.int64)
     for j, row in enumerate(begin):
-        held = np.sort(values[row : row + TILE][valid[row : row + TILE] > 0].astype(np.float64))
+        held = np.sort(values[row : row + TILE][valid[row : row + TILE] > 0])
         ordered[j * TILE : j * TILE + len(held)] = held
         count[j] = len(held)
     return ordered, count

@@ -8,9 +8,8 @@ from typing import Any
 import feature_worlds as worlds
 import pytest
 
-from base.errors import NotFound, Refused
+from base.errors import Refused
 from features.definition import load_features
-from features.lineage import records_behind
 
 
 def load(declared: dict[str, Any]) -> Any:
@@ -78,20 +77,3 @@ def test_the_fingerprint_follows_every_part_of_the_definitions() -> None:
     fingerprints = {load(declared).fingerprint for declared in others}
     assert len(fingerprints) == len(others)
     assert base not in fingerprints
-
-
-def test_lineage_of_an_unknown_feature_names_the_nearest() -> None:
-    """A misspelt feature is NotFound with its cure."""
-    with (
-        worlds.records_of(_nothing("payments"), _nothing("outcomes")) as records,
-        pytest.raises(NotFound, match="write 'own__count_3d'"),
-    ):
-        records_behind(load(worlds.DEFINITIONS), "own__cuont_3d", {}, records)
-
-
-def _nothing(name: str) -> Any:
-    import pyarrow as pa
-
-    kinds = {"string": pa.string(), "integer": pa.int64()}
-    columns = {column: pa.array([], kinds[kind]) for column, kind in worlds.SOURCES[name].items()}
-    return pa.table({**columns, "happened_at": pa.array([], pa.timestamp("us"))})
