@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import equal, explain, features, online
+from bench import equal, explain, features, online, spark
 from bench.measure import Comparison
 
 SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
@@ -15,6 +15,7 @@ SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "features.l": features.large,
     "features.growth_exponent": features.large,
     "features.equal": equal.comparisons,
+    "features.spark": spark.comparisons,
     "features.online": online.comparisons,
     "explain": explain.comparisons,
 }

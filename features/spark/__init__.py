@@ -1,0 +1,1 @@
+"""The feature table through PySpark, where one machine is outgrown; needs the extra `spark`."""
