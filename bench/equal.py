@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from base.settings import available_cores
 from bench.measure import Comparison
 from bench.online import store_engine
+from bench.spark import spark_engine
 from bench.worlds import DAY, SIZES, WINDOWS, Size, make_world
 from features.brute import brute_features
 from features.definition import FeatureSet, load_features
@@ -28,7 +29,11 @@ from features.table import build_features
 from governance.reading import Records
 
 Engine = Callable[[FeatureSet, pa.Table, Records], pa.Table]
-ENGINES: dict[str, Engine] = {"sql": sql_features, "online": store_engine}
+ENGINES: dict[str, Engine] = {
+    "sql": sql_features,
+    "online": store_engine,
+    "spark": spark_engine,
+}
 SEED, SAMPLE, MOMENTS, ADDED = 11, 50, 6, 100_000
 LATE, RETRACTED, UNNAMED = 0.1, 0.03, 0.01
 STATES = ("open", "paid", "stopped", "doubted", None)

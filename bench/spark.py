@@ -72,6 +72,23 @@ def comparisons() -> Iterator[Comparison]:
             yield compare(f"features.{name}", in_spark, in_batch, runs=RUNS)
 
 
+def spark_engine(definitions: FeatureSet, clues: pa.Table, records: Records) -> pa.Table:
+    """Spark as an engine like the others, its hottest key cut."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        local_session(available_cores(), memory="4g") as session,
+    ):
+        frames = {}
+        for name in records.record_sets:
+            path = str(Path(folder) / f"{name}.parquet")
+            pq.write_table(records.arrow(name), path)
+            frames[name] = session.read.parquet(path)
+        pq.write_table(clues, Path(folder) / "asked.parquet")
+        asked = session.read.parquet(str(Path(folder) / "asked.parquet"))
+        frame = spark_features(definitions, asked, frames, session, **CUT)
+        return collected(frame, definitions, clues)
+
+
 def _show(plan: SparkPlan, bound: int) -> None:
     """The greatest bucket of each sweep; none may exceed `bound`."""
     for load in plan.loads():
