@@ -1,4 +1,4 @@
-"""The scorers learn: features, train, promote."""
+"""The scorers learn: features, train."""
 
 from __future__ import annotations
 
@@ -68,23 +68,3 @@ def train(
     opened = Home.open(home)
     clock = WallClock(opened.jurisdiction.timezone)
     return train_experiment(opened, experiment, clock, Stages()).as_json()
-
-
-@answers
-def promote(
-    scorer: Annotated[str, typer.Argument(help="The scorer's digest, or its first 8 digits.")],
-    by: Annotated[str, typer.Option(help="Who proposes.")],
-    approved_by: Annotated[
-        str, typer.Option("--approved-by", help="Who approves: another person.")
-    ],
-    home: HomeOption = DEFAULT_HOME,
-    as_json: JsonOption = False,
-) -> dict[str, Any]:
-    """Make a scorer the champion; two persons are needed."""
-    from base.moment import WallClock
-    from governance.home import Home
-    from training.promote import promote as promote_scorer
-
-    opened = Home.open(home)
-    clock = WallClock(opened.jurisdiction.timezone)
-    return promote_scorer(opened, scorer, by=by, approved_by=approved_by, clock=clock)

@@ -1,11 +1,13 @@
-"""The clue ledger: scores given, dispatch orders, keys. SQLite by default, PostgreSQL by its URL.
+"""The clue ledger: scores given, shadow scores, orders, keys. SQLite, or PostgreSQL by its URL.
 
 SQLite runs in WAL with synchronous=FULL: what was acknowledged survives a crash (P-1).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import fcntl
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -20,6 +22,7 @@ from alembic.config import Config
 
 from base.errors import NotFound
 
+MIGRATION_LOCK = 7_306_001  # any number, the same in every process
 metadata = sa.MetaData()
 Floats = npt.NDArray[np.float64]
 
@@ -40,6 +43,21 @@ scores_given = sa.Table(
     sa.Column("contributions", sa.LargeBinary, nullable=False),
     sa.Column("flags", sa.JSON, nullable=False),
     sa.Column("given_at", sa.DateTime, nullable=False),
+)
+shadow_scores = sa.Table(
+    "shadow_scores",
+    metadata,
+    sa.Column("shadow_id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("clue_id", sa.String(200), nullable=False),
+    sa.Column("moment", sa.DateTime, nullable=False),
+    sa.Column("champion", sa.String(64), nullable=False),
+    sa.Column("champion_margin", sa.Float, nullable=False),
+    sa.Column("challenger", sa.String(64), nullable=False),
+    sa.Column("challenger_margin", sa.Float, nullable=False),
+    # Clues left out since the batch before, because too many were waiting.
+    sa.Column("dropped_before", sa.Integer, nullable=False),
+    sa.Column("given_at", sa.DateTime, nullable=False),
+    sa.Index("ix_shadow_scores_pair", "challenger", "champion"),
 )
 orders = sa.Table(
     "orders",
@@ -90,6 +108,20 @@ class GivenScore:
         return values
 
 
+@dataclass(frozen=True)
+class ShadowScore:
+    """What the challenger would have said beside a score that was given."""
+
+    clue_id: str
+    moment: datetime
+    champion: str
+    champion_margin: float
+    challenger: str
+    challenger_margin: float
+    dropped_before: int
+    given_at: datetime
+
+
 @lru_cache(maxsize=8)
 def open_ledger(url: str) -> sa.Engine:
     """Open a ledger, bringing its tables to the newest migration."""
@@ -100,10 +132,23 @@ def open_ledger(url: str) -> sa.Engine:
         sa.event.listen(engine, "connect", _make_durable)
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with engine.begin() as connection:
+    with _alone(engine), engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     return engine
+
+
+@contextmanager
+def _alone(engine: sa.Engine) -> Iterator[None]:
+    """Several workers start at once, and only one of them may make a table."""
+    if engine.dialect.name == "sqlite":
+        with Path(f"{engine.url.database}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        return
+    with engine.begin() as connection:
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        yield
 
 
 def _make_durable(connection: Any, _: object) -> None:
@@ -158,3 +203,38 @@ def newest_scores(engine: sa.Engine) -> list[dict[str, Any]]:
     )
     with engine.connect() as connection:
         return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def record_shadow(engine: sa.Engine, given: Iterable[ShadowScore]) -> int:
+    """Keep shadow scores in one transaction; returns how many."""
+    rows = [dict(vars(score)) for score in given]
+    if rows:
+        with engine.begin() as connection:
+            connection.execute(sa.insert(shadow_scores), rows)
+    return len(rows)
+
+
+def newest_shadow(engine: sa.Engine, champion: str, challenger: str) -> list[dict[str, Any]]:
+    """clue_id, moment, both margins and given_at of each clue's newest shadow score of the pair."""
+    pair = (shadow_scores.c.champion == champion) & (shadow_scores.c.challenger == challenger)
+    newest = (
+        sa.select(sa.func.max(shadow_scores.c.shadow_id))
+        .where(pair)
+        .group_by(shadow_scores.c.clue_id)
+    )
+    wanted = ("clue_id", "moment", "champion_margin", "challenger_margin", "given_at")
+    query = sa.select(*(shadow_scores.c[name] for name in wanted)).where(
+        shadow_scores.c.shadow_id.in_(newest)
+    )
+    with engine.connect() as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def shadow_counts(engine: sa.Engine, challenger: str) -> dict[str, int]:
+    """How many shadow scores of a challenger are kept, and how many clues were left out."""
+    query = sa.select(
+        sa.func.count(), sa.func.coalesce(sa.func.sum(shadow_scores.c.dropped_before), 0)
+    ).where(shadow_scores.c.challenger == challenger)
+    with engine.connect() as connection:
+        scored, dropped = connection.execute(query).one()
+    return {"scored": int(scored), "dropped": int(dropped)}

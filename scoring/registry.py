@@ -6,7 +6,11 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from base.errors import NotFound
 from governance.home import Home
@@ -15,7 +19,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-CHAMPION = "champion"
+CHAMPION, CHALLENGER = "champion", "challenger"
+ANSWER_SECONDS = 3.0
 
 
 def client(home: Home) -> MlflowClient:
@@ -52,14 +57,59 @@ def register(home: Home, digest: str, run_id: str, bundle_uri: str) -> int:
 
 
 def alias_champion(home: Home, digest: str) -> int:
-    """Point the alias `champion` at a registered digest; returns its version."""
+    """Point the alias `champion` at a registered digest; returns its version.
+
+    A challenger that becomes champion is a challenger no longer.
+    """
     store, name = client(home), registered_name(home)
-    found = [
-        version
-        for version in store.search_model_versions(f"name = '{name}'")
-        if version.tags.get("digest") == digest
-    ]
-    if not found:
-        raise NotFound(wanted="a registered scorer", got=digest[:12], cure="train it here first")
-    store.set_registered_model_alias(name, CHAMPION, found[0].version)
-    return int(found[0].version)
+    version = _version(home, digest)
+    store.set_registered_model_alias(name, CHAMPION, version)
+    aliases = store.get_registered_model(name).aliases
+    if str(aliases.get(CHALLENGER)) == version:
+        store.delete_registered_model_alias(name, CHALLENGER)
+    return int(version)
+
+
+def alias_challenger(home: Home, digest: str) -> int:
+    """Point the alias `challenger` at a registered digest; returns its version."""
+    version = _version(home, digest)
+    client(home).set_registered_model_alias(registered_name(home), CHALLENGER, version)
+    return int(version)
+
+
+def tell_registry(alias: Callable[[Home, str], int], home: Home, digest: str) -> str:
+    """Move an alias if the registry answers; `told`, or why not. Never raises.
+
+    What serves is written in the home. A registry that is away must hold up no promotion and
+    least of all a roll back; the next change sets its alias right.
+    """
+    if not _answers(home.tracking_uri):
+        return "away: the alias was not moved"
+    try:
+        alias(home, digest)
+    except Exception as error:  # MLflow's, a database's or a socket's
+        return f"not told: {type(error).__name__}"
+    return "told"
+
+
+def _answers(uri: str) -> bool:
+    """Whether there is a registry, asked briefly: MLflow itself would try again for minutes."""
+    if uri.startswith("sqlite:///"):
+        return Path(uri.removeprefix("sqlite:///")).is_file()
+    place = urlsplit(uri)
+    if place.scheme not in ("http", "https") or place.hostname is None:
+        return True
+    port = place.port or (443 if place.scheme == "https" else 80)
+    try:
+        socket.create_connection((place.hostname, port), ANSWER_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
+def _version(home: Home, digest: str) -> str:
+    name = registered_name(home)
+    for version in client(home).search_model_versions(f"name = '{name}'"):
+        if version.tags.get("digest") == digest:
+            return str(version.version)
+    raise NotFound(wanted="a registered scorer", got=digest[:12], cure="train it here first")

@@ -25,6 +25,7 @@ from scoring.champion import read_champion
 from scoring.ledger import open_ledger
 from scoring.scorer import Scorer
 from scoring.trial import try_bundle
+from serving.shadow import Shadow
 
 log = structlog.get_logger()
 # Up to here the online store answers clue by clue; beyond, one sweep over the records is faster.
@@ -72,6 +73,16 @@ class Service:
             except OSError as error:
                 log.warning("online_store_unusable", kind=type(error).__name__)
         return batch_rows(self.home, self.definitions, clues)
+
+    @cached_property
+    def shadow(self) -> Shadow:
+        """The challenger, on the clues that are asked about, behind their backs."""
+        return Shadow(
+            self.home.scorers,
+            ledger=lambda: self.ledger,
+            fingerprint=lambda: self.definitions.fingerprint,
+            now=lambda: self.clock.now(),
+        )
 
     @cached_property
     def supervision_models(self) -> dict[str, SupervisionModel]:

@@ -2,108 +2,249 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 
-from base.errors import Refused
+from base.errors import Fault, Refused, nearest
 from scoring.bundle import ScoredFeature
 from scoring.calibration import SigmoidCalibrator
 from training.experiment import Experiment
 
 Floats = npt.NDArray[np.float64]
+Parameters = Mapping[str, float | int | bool | str]
 ROWS_PER_THREAD = 20_000
+NAMES_TOLD = 8
 DEFAULTS: dict[str, float | int | bool | str] = {
     "num_leaves": 15,
     "learning_rate": 0.05,
     "n_estimators": 200,
     "min_child_samples": 40,
 }
+# Parameters that decide how values are put in bins: rows are binned once for each choice of them.
+BIN_PARAMETERS = (
+    "bin_construct_sample_cnt",
+    "enable_bundle",
+    "max_bin",
+    "min_data_in_bin",
+    "use_missing",
+    "zero_as_missing",
+)
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """Trees and calibrator; `notes` say where the calibrator's margins came from."""
+    """Trees and calibrator. `notes` say where the calibrator's margins came from, where the trees
+    were cut and which features are constant; `parameters` are those the trees grew with.
+    """
 
     booster: lgb.Booster
     calibrator: SigmoidCalibrator
     notes: tuple[str, ...]
+    parameters: Parameters
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Training rows: matrix (n, features), label (n,), moment in microseconds and subject (n,)."""
+    """Training rows: matrix (n, features), label (n,), moment in microseconds and subject (n,).
+
+    `weight` (n,) says for how many clues a row stands; without it every row stands for itself.
+    """
 
     matrix: Floats
     label: Floats
     moment: npt.NDArray[np.int64]
     subject: npt.NDArray[np.str_]
+    weight: Floats | None = None
 
     def where(self, chosen: npt.NDArray[np.bool_]) -> Rows:
         return Rows(
-            self.matrix[chosen], self.label[chosen], self.moment[chosen], self.subject[chosen]
+            self.matrix[chosen],
+            self.label[chosen],
+            self.moment[chosen],
+            self.subject[chosen],
+            None if self.weight is None else self.weight[chosen],
         )
+
+
+@dataclass(frozen=True)
+class Binned:
+    """Rows as LightGBM holds them: those that grow trees, and later ones that tell when to stop."""
+
+    growing: lgb.Dataset
+    later: lgb.Dataset | None
+    rows: int
 
 
 def fit(
-    experiment: Experiment, features: tuple[ScoredFeature, ...], rows: Rows, threads: int
+    experiment: Experiment,
+    features: tuple[ScoredFeature, ...],
+    rows: Rows,
+    threads: int,
+    parameters: Parameters | None = None,
 ) -> Fitted:
-    """Fit one scorer. Raises Refused where the rows hold one class only."""
-    cases = int(rows.label.sum())
-    if cases == 0 or cases == len(rows.label):
-        raise Refused(
-            wanted="cases and other clues among the labelled training rows",
-            got=f"{cases} cases among {len(rows.label)} rows",
-            cure="widen train_from..train_until, or check that outcomes were admitted",
-        )
+    """Fit one scorer; `parameters` (those that tuning chose) win over the declared ones.
+
+    Raises Refused where the rows hold one class only, or monotone names no feature.
+    """
+    _require_both_classes(rows)
+    used = used_parameters(experiment, parameters)
 
     def grow(chosen: npt.NDArray[np.bool_]) -> lgb.Booster:
-        return grow_trees(experiment, features, rows.where(chosen), threads)
+        return grow_trees(experiment, features, rows.where(chosen), threads, parameters)
+
+    def fitted(booster: lgb.Booster, calibrator: SigmoidCalibrator, *notes: str) -> Fitted:
+        return Fitted(booster, calibrator, (*notes, *_constant(features, rows.matrix)), used)
 
     everything = np.ones(len(rows.label), bool)
     if experiment.calibration.share is not None:
-        early = _earlier_share(rows.moment, 1 - experiment.calibration.share)
-        if early.any() and not early.all():
+        early = earlier_share(rows.moment, 1 - experiment.calibration.share)
+        if has_both_classes(rows.label[early]) and not early.all():
             booster = grow(early)
-            calibrator = SigmoidCalibrator.fit(
-                margins(booster, rows.matrix[~early]), rows.label[~early]
-            )
-            return Fitted(booster, calibrator, (f"calibrated on the later {(~early).sum()} rows",))
+            margin = margins(booster, rows.matrix[~early])
+            calibrator = SigmoidCalibrator.fit(margin, rows.label[~early])
+            note = f"calibrated on the later {(~early).sum()} rows"
+            return fitted(booster, calibrator, note, *_stopped(experiment, booster, rows, early))
     margin, seen, note = _cross_fitted(experiment, rows, grow)
     calibrator = SigmoidCalibrator.fit(margin[seen], rows.label[seen])
-    return Fitted(grow(everything), calibrator, (note,))
+    booster = grow(everything)
+    return fitted(booster, calibrator, note, *_stopped(experiment, booster, rows, everything))
+
+
+def used_parameters(experiment: Experiment, chosen: Parameters | None = None) -> Parameters:
+    """Defaults, the declared ones over them, the chosen ones over those."""
+    return {**DEFAULTS, **experiment.scorer, **(chosen or {})}
 
 
 def grow_trees(
-    experiment: Experiment, features: tuple[ScoredFeature, ...], rows: Rows, threads: int
+    experiment: Experiment,
+    features: tuple[ScoredFeature, ...],
+    rows: Rows,
+    threads: int,
+    parameters: Parameters | None = None,
 ) -> lgb.Booster:
     """LightGBM with fixed seeds, deterministic, and as many threads as the rows are worth."""
-    parameters = {**DEFAULTS, **experiment.scorer}
-    rounds = int(parameters.pop("n_estimators"))
-    data = lgb.Dataset(
-        rows.matrix,
-        label=rows.label,
-        feature_name=[f"f{i}" for i in range(len(features))],
-        categorical_feature=[i for i, f in enumerate(features) if f.type == "category"],
-        params={"verbose": -1, "max_bin": parameters.get("max_bin", 255)},
-        free_raw_data=True,
-    )
-    return lgb.train(
+    binned = bin_rows(experiment, features, rows, parameters)
+    return grow_binned(experiment, features, binned, threads, parameters)
+
+
+def bin_rows(
+    experiment: Experiment,
+    features: tuple[ScoredFeature, ...],
+    rows: Rows,
+    parameters: Parameters | None = None,
+) -> Binned:
+    """Put every value in its bin, once; trees of any other parameters can grow on the bins.
+
+    With early_stopping the last share of the rows, by moment, is held back: it tells when to stop
+    and grows nothing. Rows of one moment only, or without both classes on both sides, hold nothing
+    back.
+    """
+    used = used_parameters(experiment, parameters)
+    options = {
+        "verbose": -1,
+        "max_bin": 255,
+        # Or trees of a smaller min_child_samples could not grow on these bins.
+        "feature_pre_filter": False,
+        **{name: used[name] for name in BIN_PARAMETERS if name in used},
+    }
+    category = [i for i, feature in enumerate(features) if feature.type == "category"]
+
+    def dataset(part: Rows, like: lgb.Dataset | None) -> lgb.Dataset:
+        return lgb.Dataset(
+            part.matrix,
+            label=part.label,
+            # A mean of one: else a regularisation would mean something else with weights.
+            weight=None if part.weight is None else part.weight / part.weight.mean(),
+            reference=like,
+            feature_name=[f"f{i}" for i in range(len(features))],
+            categorical_feature=category,
+            params=options,
+            free_raw_data=True,
+        ).construct()
+
+    early = _growing_share(experiment, rows)
+    growing = dataset(rows if early is None else rows.where(early), None)
+    later = None if early is None else dataset(rows.where(~early), growing)
+    return Binned(growing, later, len(rows.label) if early is None else int(early.sum()))
+
+
+def grow_binned(
+    experiment: Experiment,
+    features: tuple[ScoredFeature, ...],
+    binned: Binned,
+    threads: int,
+    parameters: Parameters | None = None,
+) -> lgb.Booster:
+    """Trees on binned rows, cut after the best one where later rows told when to stop."""
+    options: dict[str, Any] = {**used_parameters(experiment, parameters)}
+    rounds = int(options.pop("n_estimators"))
+    constraints = monotone_constraints(experiment, features)
+    if any(constraints):
+        options["monotone_constraints"] = constraints
+    stopping = experiment.early_stopping
+    if stopping is not None and "dart" in options.values():
+        raise Refused(
+            wanted="trees that can be cut after the best one",
+            got="early_stopping with dart, whose later trees change the earlier ones",
+            cure="leave early_stopping out, or dart",
+        )
+    told: dict[str, Any] = {}
+    if stopping is not None and binned.later is not None:
+        stop = lgb.early_stopping(stopping.rounds, verbose=False)
+        told = {"valid_sets": [binned.later], "callbacks": [stop]}
+    booster = lgb.train(
         {
-            **parameters,
+            **options,
             "objective": "binary",
+            "metric": "binary_logloss" if told else "none",
             "seed": experiment.seed,
             "deterministic": True,
             "force_row_wise": True,
-            "num_threads": max(1, min(threads, len(rows.label) // ROWS_PER_THREAD + 1)),
+            "num_threads": worthwhile_threads(threads, binned.rows),
             "verbose": -1,
         },
-        data,
+        binned.growing,
         num_boost_round=rounds,
+        **told,
     )
+    if not told:
+        return booster
+    return lgb.Booster(model_str=booster.model_to_string(num_iteration=booster.best_iteration))
+
+
+def worthwhile_threads(threads: int, rows: int) -> int:
+    """Threads that gain more than they wait for each other, at most `threads`."""
+    return max(1, min(threads, rows // ROWS_PER_THREAD + 1))
+
+
+def monotone_constraints(experiment: Experiment, features: tuple[ScoredFeature, ...]) -> list[int]:
+    """Per feature 1, -1 or 0 (free), as `monotone` names them; a pattern passes categories by.
+
+    Raises Refused where a name or pattern has no numeric feature, or two disagree.
+    """
+    numeric = [feature.name for feature in features if feature.type == "numeric"]
+    told: dict[str, int] = {}
+    faults = []
+    for pattern, direction in experiment.monotone.items():
+        named = [name for name in numeric if fnmatchcase(name, pattern)]
+        if not named:
+            wanted = "a numeric feature of the experiment, or a pattern that one has"
+            faults.append(Fault(wanted, repr(pattern), nearest(pattern, numeric), "monotone"))
+        for name in named:
+            if told.setdefault(name, direction) != direction:
+                cure = "make one pattern narrower"
+                faults.append(
+                    Fault("one direction per feature", f"two for {name}", cure, "monotone")
+                )
+    if faults:
+        raise Refused.gather(faults)
+    return [told.get(feature.name, 0) for feature in features]
 
 
 def margins(booster: lgb.Booster, matrix: Floats) -> Floats:
@@ -111,9 +252,56 @@ def margins(booster: lgb.Booster, matrix: Floats) -> Floats:
     return np.asarray(booster.predict(matrix, raw_score=True, num_threads=1), np.float64)
 
 
-def _earlier_share(moment: npt.NDArray[np.int64], share: float) -> npt.NDArray[np.bool_]:
+def earlier_share(moment: npt.NDArray[np.int64], share: float) -> npt.NDArray[np.bool_]:
     """Rows before the moment that cuts off `share` of them; one moment is never cut in two."""
     return moment < np.quantile(moment, share, method="higher")
+
+
+def has_both_classes(label: Floats) -> bool:
+    """Cases, and clues that became none."""
+    return bool(0 < label.sum() < len(label))
+
+
+def _require_both_classes(rows: Rows) -> None:
+    if not has_both_classes(rows.label):
+        raise Refused(
+            wanted="cases and other clues among the labelled training rows",
+            got=f"{int(rows.label.sum())} cases among {len(rows.label)} rows",
+            cure="widen train_from..train_until, or check that outcomes were admitted",
+        )
+
+
+def _growing_share(experiment: Experiment, rows: Rows) -> npt.NDArray[np.bool_] | None:
+    """Rows that grow trees while the later ones tell when to stop; None where all grow."""
+    if experiment.early_stopping is None:
+        return None
+    early = earlier_share(rows.moment, 1 - experiment.early_stopping.share)
+    sound = has_both_classes(rows.label[early]) and has_both_classes(rows.label[~early])
+    return early if sound else None
+
+
+def _constant(features: tuple[ScoredFeature, ...], matrix: Floats) -> tuple[str, ...]:
+    """A warning that names features with one value, or none, in every training row."""
+    missing = np.isnan(matrix)
+    least = np.where(missing, np.inf, matrix).min(axis=0)
+    most = np.where(missing, -np.inf, matrix).max(axis=0)
+    one_value = (least == most) & ~missing.any(axis=0)
+    names = [features[i].name for i in np.flatnonzero(one_value | missing.all(axis=0))]
+    if not names:
+        return ()
+    more = f" and {len(names) - NAMES_TOLD} more" if len(names) > NAMES_TOLD else ""
+    return (f"constant in training, so never used: {', '.join(names[:NAMES_TOLD])}{more}",)
+
+
+def _stopped(
+    experiment: Experiment, booster: lgb.Booster, rows: Rows, grew: npt.NDArray[np.bool_]
+) -> tuple[str, ...]:
+    if experiment.early_stopping is None:
+        return ()
+    early = _growing_share(experiment, rows.where(grew))
+    if early is None:
+        return ("not stopped early: no later rows with both cases and other clues",)
+    return (f"stopped at {booster.num_trees()} trees by {(~early).sum()} later rows",)
 
 
 def _cross_fitted(
@@ -130,7 +318,7 @@ def _cross_fitted(
         for part in np.array_split(moments[1:], min(folds, len(moments) - 1)):
             later = (rows.moment >= part[0]) & (rows.moment <= part[-1])
             earlier = rows.moment < part[0]
-            if 0 < rows.label[earlier].sum() < earlier.sum():
+            if has_both_classes(rows.label[earlier]):
                 margin[later] = margins(grow(earlier), rows.matrix[later])
         note = f"calibrated forward over {len(moments)} moments"
     else:

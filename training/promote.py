@@ -1,25 +1,99 @@
-"""Promotion: one person proposes, another approves; then the bundle serves."""
+"""Promotion and its way back: one person proposes, another approves; then the bundle serves."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from base.errors import Fault, Refused
 from base.moment import Clock
+from features.declared import declared_features
 from governance.home import Home
-from scoring.bundle import find_digest
-from scoring.champion import write_champion
-from scoring.registry import alias_champion
+from scoring.bundle import find_digest, read_manifest
+from scoring.champion import champion_before, require_two_persons, write_champion
+from scoring.champion import roll_back as put_back
+from scoring.registry import alias_champion, tell_registry
 from scoring.trial import try_bundle
+from training.promotion_rule import TITLES, Verdict
+from training.side_by_side import weigh
 
 
-def promote(home: Home, scorer: str, *, by: str, approved_by: str, clock: Clock) -> dict[str, Any]:
-    """Try the bundle in a process of its own, put it in use, then tell the registry.
+def promote(
+    home: Home,
+    scorer: str,
+    *,
+    by: str,
+    approved_by: str,
+    clock: Clock,
+    despite: str | None = None,
+) -> dict[str, Any]:
+    """Try the bundle in a process of its own, weigh it, put it in use, then tell the registry.
 
     `scorer` is a digest or its beginning. Raises NotFound, or Refused where the two persons are
-    one or the bundle fails its trial; then the champion stays.
+    one, the bundle fails its trial, or the promotion rule is not met and no reason `despite` it
+    is given; then the champion stays. The reason is kept with the two names.
     """
+    require_two_persons(by, approved_by)
     digest = find_digest(home.scorers, scorer)
+    _require_serves(home, digest)
+    weighed = weigh(home, digest)
+    why = (despite or "").strip() or None
+    if not weighed.verdict.passed and why is None:
+        raise Refused.gather(_unmet(weighed.verdict))
+    champion = write_champion(
+        home.scorers,
+        digest,
+        by=by,
+        approved_by=approved_by,
+        at=clock.now(),
+        why=why,
+        failed=tuple(reason.rule for reason in weighed.verdict.failed),
+    )
+    return {
+        "champion": champion.scorer,
+        "previous": champion.previous,
+        "passed": weighed.verdict.passed,
+        "reasons": [reason.as_json() for reason in weighed.verdict.reasons],
+        "registry": tell_registry(alias_champion, home, digest),
+    }
+
+
+def roll_back(
+    home: Home, *, by: str, approved_by: str, clock: Clock, why: str | None = None
+) -> dict[str, Any]:
+    """Put the champion before this one in use again. It served before: no rule is asked.
+
+    Raises NotReady where there was none, Refused where its bundle fails its trial now.
+    """
+    require_two_persons(by, approved_by)
+    _require_serves(home, champion_before(home.scorers))
+    champion = put_back(home.scorers, by=by, approved_by=approved_by, at=clock.now(), why=why)
+    return {
+        "champion": champion.scorer,
+        "previous": champion.previous,
+        "registry": tell_registry(alias_champion, home, champion.scorer),
+    }
+
+
+def _require_serves(home: Home, digest: str) -> None:
+    """What the service would refuse is not put in use."""
     try_bundle(home.scorers / digest, digest)
-    champion = write_champion(home.scorers, digest, by=by, approved_by=approved_by, at=clock.now())
-    alias_champion(home, digest)
-    return {"champion": champion.scorer, "previous": champion.previous}
+    wanted = read_manifest(home.scorers / digest).features_fingerprint
+    fingerprint = declared_features(home).fingerprint
+    if wanted != fingerprint:
+        raise Refused(
+            wanted=f"a scorer of the feature definitions {fingerprint[:12]}",
+            got=f"one of {wanted[:12]}",
+            cure="train again, or restore features.yaml",
+        )
+
+
+def _unmet(verdict: Verdict) -> list[Fault]:
+    return [
+        Fault(
+            reason.wanted.en,
+            reason.got.en,
+            "train a better scorer, or give the reason: --despite REASON",
+            f"{reason.rule} ({TITLES[reason.rule].zh})",
+        )
+        for reason in verdict.failed
+    ]

@@ -41,4 +41,5 @@ def _score(service: Service, who: Principal, body: bytes) -> dict[str, Any]:
     clues = asked_clues(service, who, asked.clues, asked.moment)
     scored = score_rows(scorer, clues, *service.feature_rows(clues))
     lines = [line_of(scored, at, asked.reasons, asked.language) for at in range(clues.num_rows)]
+    service.shadow.offer(scored)
     return {"scorer": scorer.digest, "scores": lines}

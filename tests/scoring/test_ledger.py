@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -14,12 +16,16 @@ import sqlalchemy as sa
 from base.errors import NotFound
 from scoring.ledger import (
     GivenScore,
+    ShadowScore,
     durability,
     latest_score,
     newest_scores,
+    newest_shadow,
     open_ledger,
     record_scores,
+    record_shadow,
     scores_given,
+    shadow_counts,
 )
 
 
@@ -78,6 +84,50 @@ def test_the_newest_score_of_each_clue_counts(ledger: sa.Engine) -> None:
     assert margins == {"a": 3.0, "b": 2.0}
     with pytest.raises(NotFound):
         latest_score(ledger, "c")
+
+
+def test_a_shadow_score_comes_back_bit_for_bit(ledger: sa.Engine) -> None:
+    """The newest of each clue, for one pair of scorers; what was left out adds up."""
+    day = datetime(2026, 1, 2, 9, 30, 0, 123456)
+    first = ShadowScore("线索" * 100, day, "a" * 64, 1 / 3, "b" * 64, -1e-17, 4, day)
+    again = replace(first, challenger_margin=0.1 + 0.2, dropped_before=3)
+    other = replace(first, champion="c" * 64)
+    assert record_shadow(ledger, [first, other, again]) == 3
+    (row,) = newest_shadow(ledger, "a" * 64, "b" * 64)
+    wanted = vars(again)
+    assert row == {name: wanted[name] for name in row}
+    assert shadow_counts(ledger, "b" * 64) == {"scored": 3, "dropped": 11}
+    assert shadow_counts(ledger, "d" * 64) == {"scored": 0, "dropped": 0}
+
+
+def test_an_earlier_ledger_is_brought_up_with_all_it_holds(tmp_path: Path) -> None:
+    """A ledger of the first migration gets the newer tables and keeps its scores."""
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    record_scores(open_ledger(url), [given("a", 1 / 3)])
+    with open_ledger(url).begin() as connection:
+        connection.execute(sa.text("DROP TABLE shadow_scores"))
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
+    open_ledger.cache_clear()
+    ledger = open_ledger(url)
+    assert latest_score(ledger, "a").margin == 1 / 3
+    assert newest_shadow(ledger, "a", "b") == []
+
+
+def _open(url: str) -> None:
+    open_ledger(url)
+
+
+def test_workers_that_start_at_once_make_one_ledger(tmp_path: Path) -> None:
+    """Only one of them makes the tables; none fails."""
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=_open, args=(url,)) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert [worker.exitcode for worker in workers] == [0] * 4
+    assert newest_scores(open_ledger(url)) == []
 
 
 def test_sqlite_keeps_what_it_acknowledged(tmp_path: Path) -> None:

@@ -1,0 +1,124 @@
+"""Which scorer serves: promote, rollback, retrain, shadow; and the worker of what runs later."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from cli.options import DEFAULT_HOME, HomeOption, JsonOption, answers, tell
+
+ByOption = Annotated[str, typer.Option(help="Who proposes.")]
+ApprovedByOption = Annotated[
+    str, typer.Option("--approved-by", help="Who approves: another person.")
+]
+
+
+@answers
+def promote(
+    scorer: Annotated[str, typer.Argument(help="The scorer's digest, or its first 8 digits.")],
+    by: ByOption,
+    approved_by: ApprovedByOption,
+    despite: Annotated[
+        str | None, typer.Option(help="Why, although the promotion rule is not met. Kept.")
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> dict[str, Any]:
+    """Make a scorer the champion: the promotion rule is asked, and two persons are needed."""
+    from base.moment import WallClock
+    from governance.home import Home
+    from training.promote import promote as promote_scorer
+
+    opened = Home.open(home)
+    clock = WallClock(opened.jurisdiction.timezone)
+    told = promote_scorer(
+        opened, scorer, by=by, approved_by=approved_by, clock=clock, despite=despite
+    )
+    return told if as_json else {**told, "reasons": _lines(told["reasons"])}
+
+
+@answers
+def rollback(
+    by: ByOption,
+    approved_by: ApprovedByOption,
+    why: Annotated[str | None, typer.Option(help="Why the champion is taken back. Kept.")] = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> dict[str, Any]:
+    """Put the champion before this one in use again; two persons are needed."""
+    from base.moment import WallClock
+    from governance.home import Home
+    from training.promote import roll_back
+
+    opened = Home.open(home)
+    clock = WallClock(opened.jurisdiction.timezone)
+    return roll_back(opened, by=by, approved_by=approved_by, clock=clock, why=why)
+
+
+@answers
+def retrain(
+    experiment: Annotated[str, typer.Argument(help="NAME, or JURISDICTION/NAME.")],
+    later: Annotated[bool, typer.Option("--later", help="Leave it to `clues worker`.")] = False,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> dict[str, Any]:
+    """Train again, compare with the champion by the rule, write a proposal; never promotes."""
+    from base.moment import WallClock
+    from base.progress import Stages
+    from governance.home import Home
+
+    opened = Home.open(home)
+    clock = WallClock(opened.jurisdiction.timezone)
+    if later:
+        from training.jobs import Jobs
+
+        return Jobs(opened, clock).retrain_later(experiment)
+    from training.retrain import retrain as retrain_experiment
+
+    told = retrain_experiment(opened, experiment, clock, Stages())
+    return told if as_json else {**told, "reasons": _lines(told["reasons"])}
+
+
+@answers
+def shadow(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> dict[str, Any]:
+    """How far the challenger agrees with the champion on the clues the service was asked about."""
+    from governance.home import Home
+    from scoring.ledger import open_ledger
+    from serving.shadow import shadow_agreement
+
+    opened = Home.open(home)
+    return shadow_agreement(opened.scorers, open_ledger(opened.ledger_url))
+
+
+@answers
+def worker(
+    until_empty: Annotated[
+        bool, typer.Option("--until-empty", help="Do what waits, then end.")
+    ] = False,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> dict[str, Any]:
+    """Do the jobs that were left for later, one at a time, until Ctrl-C."""
+    from base.moment import WallClock
+    from governance.home import Home
+    from training.jobs import Jobs
+
+    opened = Home.open(home)
+    clock = WallClock(opened.jurisdiction.timezone)
+    jobs = Jobs(opened, clock, lambda ended: tell(json.dumps(ended, ensure_ascii=False)))
+    if until_empty:
+        return {"jobs": jobs.work_until_empty()}
+    tell(f"waiting for jobs of {opened.path}; Ctrl-C ends")
+    jobs.work()
+    return {"jobs": jobs.done}
+
+
+def _lines(reasons: list[dict[str, Any]]) -> list[str]:
+    """A verdict as a person reads it."""
+    return [
+        f"{'met' if each['passed'] else 'NOT MET'}: {each['title']['zh']} {each['title']['en']}:"
+        f" {each['got']['en']} (wanted {each['wanted']['en']})"
+        for each in reasons
+    ]
