@@ -27,6 +27,7 @@ def init(
     from governance.home import Home
     from governance.jurisdiction import load_jurisdiction
     from training.experiment import load_experiments
+    from training.promotion_rule import load_promotion_rule
 
     loaded = load_jurisdiction(jurisdiction)
     models = load_supervision_models(loaded)
@@ -36,6 +37,7 @@ def init(
         clue_columns=clue_column_types(loaded),
     )
     load_offices(loaded.folder / "offices.yaml")
+    load_promotion_rule(loaded.folder)
     experiments = load_experiments(loaded.folder / "experiments")
     Home.create(home, loaded)
     return {

@@ -6,7 +6,7 @@ import os
 
 import typer
 
-from cli import intake, learning, promoting, working
+from cli import comparing, intake, learning, promoting, working
 from cli.demo import demo
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -26,11 +26,13 @@ app.command("raise")(intake.raise_clues)
 app.command("outcome")(intake.outcome)
 app.command("features")(learning.features)
 app.command("train")(learning.train)
+app.command("compare")(comparing.compare)
 app.command("promote")(promoting.promote)
 app.command("rollback")(promoting.rollback)
 app.command("retrain")(promoting.retrain)
 app.command("shadow")(promoting.shadow)
 app.command("worker")(promoting.worker)
+app.command("jobs")(promoting.jobs)
 app.command("score")(working.score)
 app.command("explain")(working.explain)
 app.command("serve")(working.serve)

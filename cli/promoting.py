@@ -1,4 +1,4 @@
-"""Which scorer serves: promote, rollback, retrain, shadow; and the worker of what runs later."""
+"""Which scorer serves: promote, rollback, retrain, shadow; and what was left for later."""
 
 from __future__ import annotations
 
@@ -100,7 +100,10 @@ def worker(
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> dict[str, Any]:
-    """Do the jobs that were left for later, one at a time, until Ctrl-C."""
+    """Do the jobs that were left for later, one at a time: until Ctrl-C, which ends the job first.
+
+    What a worker was killed over is done again by the next one.
+    """
     from base.moment import WallClock
     from governance.home import Home
     from training.jobs import Jobs
@@ -113,6 +116,20 @@ def worker(
     tell(f"waiting for jobs of {opened.path}; Ctrl-C ends")
     jobs.work()
     return {"jobs": jobs.done}
+
+
+@answers
+def jobs(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> dict[str, Any]:
+    """Every job that was left for later, and what became of it."""
+    from dataclasses import asdict
+
+    from base.moment import WallClock
+    from governance.home import Home
+    from training.jobs import Jobs
+
+    opened = Home.open(home)
+    clock = WallClock(opened.jurisdiction.timezone)
+    return {"jobs": [asdict(job) for job in Jobs(opened, clock).all()]}
 
 
 def _lines(reasons: list[dict[str, Any]]) -> list[str]:

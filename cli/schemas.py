@@ -18,6 +18,7 @@ def published_schemas() -> dict[str, dict[str, Any]]:
     from features.shapes import FeatureFile
     from governance.jurisdiction import Manifest
     from training.experiment import Experiment
+    from training.promotion_rule import PromotionRule
 
     shapes: dict[str, type[BaseModel]] = {
         "jurisdiction": Manifest,
@@ -25,6 +26,7 @@ def published_schemas() -> dict[str, dict[str, Any]]:
         "features": FeatureFile,
         "offices": Offices,
         "experiment": Experiment,
+        "promotion": PromotionRule,
     }
     return {f"{name}.schema.json": shape.model_json_schema() for name, shape in shapes.items()}
 

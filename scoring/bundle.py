@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -70,17 +71,31 @@ class Manifest(Frozen):
 def write_bundle(
     scorers: Path, booster: lgb.Booster, manifest: Manifest, calibrator: SigmoidCalibrator
 ) -> str:
-    """Write a bundle below `scorers`; returns its digest, which is the folder's name."""
-    draft = scorers / ".draft"
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
+    """Write a bundle below `scorers`; returns its digest, which is the folder's name.
+
+    One that is there already stays untouched: it may be the champion.
+    """
+    scorers.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(dir=scorers, prefix=".draft-"))
+    draft.chmod(0o755)
     (draft / "model.txt").write_text(booster.model_to_string(num_iteration=-1), "utf-8")
     (draft / "manifest.json").write_text(_pretty(manifest), "utf-8")
     (draft / "calibrator.json").write_text(_pretty(calibrator), "utf-8")
     digest = bundle_digest(draft)
-    shutil.rmtree(scorers / digest, ignore_errors=True)
-    draft.rename(scorers / digest)
+    kept = scorers / digest
+    if _holds(kept, digest):
+        shutil.rmtree(draft)
+    else:
+        shutil.rmtree(kept, ignore_errors=True)
+        draft.rename(kept)
     return digest
+
+
+def _holds(folder: Path, digest: str) -> bool:
+    try:
+        return bundle_digest(folder) == digest
+    except NotFound:
+        return False
 
 
 def bundle_digest(folder: Path) -> str:

@@ -51,9 +51,21 @@ class Declared(BaseModel):
 
 
 class ChosenClues(Declared):
-    """Which clues an experiment is about."""
+    """Which clues an experiment is about: those that teach, and those of them that are judged.
+
+    Clues of other supervision models may teach too (a new one has few of its own); `judged` says
+    whose clues are ranked in the tests. Without it, all of them.
+    """
 
     supervision_models: tuple[str, ...] | Literal["all"] = "all"
+    judged: tuple[str, ...] | None = None
+
+    @model_validator(mode="after")
+    def _taught(self) -> ChosenClues:
+        taught, judged = self.supervision_models, self.judged
+        if judged is not None and (not judged or (taught != "all" and set(judged) - set(taught))):
+            raise ValueError("clues.judged must name some of clues.supervision_models")
+        return self
 
 
 class Within(Declared):
@@ -214,15 +226,23 @@ class Selection(Declared):
     propensity: Literal["estimated", "known"] = "estimated"
     # No clue counts more than one over this.
     floor: Annotated[float, Field(gt=0, le=1)] = 0.05
+    # Columns of the clue that offices saw, besides supervision model, office, severity, function.
+    seen: tuple[str, ...] = ()
+    # Whether the weights teach, too; figures are told both ways in any case.
     train: bool = True
 
 
 class Rival(Declared):
-    """Scores made elsewhere, in a file with clue_id, or subject_id and raised_at, and `score`."""
+    """Scores made elsewhere, in a file with clue_id, or subject_id and raised_at, and `score`.
+
+    `file` lies in the home's folder `rivals`; `{split}` in its name counts from 1. Without the
+    file an `optional` rival is left out with a warning, any other refuses the run.
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     file: str
     score: str = "score"
+    optional: bool = False
 
 
 class Calibration(Declared):
@@ -302,7 +322,7 @@ class Experiment(Declared):
                 if name in REFUSED_PARAMETERS:
                     raise ValueError(f"tuning.ranges.{name}: {REFUSED_PARAMETERS[name]}")
         names = [rival.name for rival in self.rivals]
-        if len({*names, *self.baselines}) < len(names) + len(self.baselines):
+        if len({*names, *self.baselines, "scorer"}) <= len(names) + len(self.baselines):
             raise ValueError("two rankings have the same name: rename a rival")
         return self
 

@@ -84,6 +84,10 @@ class GroupAudit:
         """The differences by name, for tracking and for a bound."""
         return {f"{self.column}/{name}": gap.difference for name, gap in self.gaps.items()}
 
+    def title_of(self, value: str) -> Bilingual:
+        """The title of a group."""
+        return next((group.title for group in self.groups if group.value == value), EMPTY)
+
 
 @dataclass(frozen=True)
 class _Rows:

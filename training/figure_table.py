@@ -27,12 +27,23 @@ TITLES = {
     "cases_found/10": Bilingual(zh="前 10% 找到的案件", en="cases found in the first 10 %"),
     "cases_found/20": Bilingual(zh="前 20% 找到的案件", en="cases found in the first 20 %"),
     "cases_found/30": Bilingual(zh="前 30% 找到的案件", en="cases found in the first 30 %"),
+    "recall@10%": Bilingual(zh="前 10% 查全率", en="recall in the first 10 %"),
+    "recall@100": Bilingual(zh="前 100 条查全率", en="recall of the first 100"),
+    "labelled/all": Bilingual(zh="有标签的线索", en="labelled clues"),
+    "labelled/@10%": Bilingual(
+        zh="全队列前 10% 中有标签的", en="labelled in the queue's first 10 %"
+    ),
+    "labelled/@100": Bilingual(
+        zh="全队列前 100 条中有标签的", en="labelled in the queue's first 100"
+    ),
     "cases_found_at_capacity": Bilingual(
         zh="按办案力量找到的案件", en="cases found at the offices' capacity"
     ),
     "effective_sample_size": Bilingual(zh="有效样本量", en="effective sample size"),
 }
 OF_PROBABILITIES = {"ece", "log_loss", "brier"}
+# Counts of clues, not shares.
+COUNTS = {"labelled/all", "labelled/@10%", "labelled/@100", "effective_sample_size"}
 
 
 @dataclass(frozen=True)
@@ -132,7 +143,7 @@ def why_undefined(name: str, tested: Tested) -> Bilingual:
         return Bilingual(zh="测试线索中没有案件。", en="No test clue became a case.")
     if tested.cases == tested.rows:
         return Bilingual(zh="测试线索全部成案。", en="Every test clue became a case.")
-    if name.startswith("precision@"):
+    if name.startswith(("precision@", "recall@")):
         return Bilingual(
             zh=f"有标签的测试线索只有 {tested.rows} 条。",
             en=f"There are only {tested.rows} labelled test clues.",
@@ -147,7 +158,7 @@ def _is_pair(value: Any) -> bool:
 def _figure(name: str, value: Any, span: Any, tested: Tested, notes: Footnotes) -> Cell:
     if not isinstance(value, int | float) or not isfinite(value):
         return Cell(DASH, note=notes.mark(why_undefined(name, tested)))
-    told = f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}"
+    told = f"{value:,.0f}" if name in COUNTS or abs(value) >= 100 else f"{value:.3f}"
     if span is None or not all(isfinite(end) for end in span):
         return Cell(told)
     low, high = span

@@ -10,6 +10,7 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
+from sklearn.linear_model import LogisticRegression
 
 from base.errors import Fault, Refused, nearest
 from scoring.bundle import ScoredFeature
@@ -20,6 +21,8 @@ Floats = npt.NDArray[np.float64]
 Parameters = Mapping[str, float | int | bool | str]
 ROWS_PER_THREAD = 20_000
 NAMES_TOLD = 8
+# A calibrator keeps the order of the margins: its slope stays above 0, as scoring's own does.
+SLOPES = (float(np.exp(-7)), float(np.exp(7)))
 DEFAULTS: dict[str, float | int | bool | str] = {
     "num_leaves": 15,
     "learning_rate": 0.05,
@@ -107,11 +110,11 @@ def fit(
         if has_both_classes(rows.label[early]) and not early.all():
             booster = grow(early)
             margin = margins(booster, rows.matrix[~early])
-            calibrator = SigmoidCalibrator.fit(margin, rows.label[~early])
+            calibrator = _calibrated(margin, rows.where(~early))
             note = f"calibrated on the later {(~early).sum()} rows"
             return fitted(booster, calibrator, note, *_stopped(experiment, booster, rows, early))
     margin, seen, note = _cross_fitted(experiment, rows, grow)
-    calibrator = SigmoidCalibrator.fit(margin[seen], rows.label[seen])
+    calibrator = _calibrated(margin[seen], rows.where(seen))
     booster = grow(everything)
     return fitted(booster, calibrator, note, *_stopped(experiment, booster, rows, everything))
 
@@ -269,6 +272,32 @@ def _require_both_classes(rows: Rows) -> None:
             got=f"{int(rows.label.sum())} cases among {len(rows.label)} rows",
             cure="widen train_from..train_until, or check that outcomes were admitted",
         )
+
+
+def _calibrated(margin: Floats, rows: Rows) -> SigmoidCalibrator:
+    """Platt's sigmoid; weighted rows count in it as they do in the trees.
+
+    With weights: each row as a case with its smoothed target and as another clue with the rest of
+    it, which makes of Platt's loss a weighted logistic regression.
+    """
+    if rows.weight is None:
+        return SigmoidCalibrator.fit(margin, rows.label)
+    weight = rows.weight / rows.weight.mean()
+    cases = float((weight * rows.label).sum())
+    others = float(weight.sum()) - cases
+    if not has_both_classes(rows.label):
+        return SigmoidCalibrator.fit(margin, rows.label)  # which refuses, and says why
+    target = np.where(rows.label > 0, (cases + 1) / (cases + 2), 1 / (others + 2))
+    learned = LogisticRegression(C=np.inf, tol=1e-9, max_iter=1_000).fit(
+        np.concatenate([margin, margin])[:, None],
+        np.repeat([1, 0], len(margin)),
+        np.concatenate([weight * target, weight * (1 - target)]),
+    )
+    slope, intercept = float(learned.coef_[0, 0]), float(learned.intercept_[0])
+    if not SLOPES[0] <= slope <= SLOPES[1]:
+        slope = float(np.clip(slope, *SLOPES))
+        intercept = float(np.log(cases / others) - slope * np.average(margin, weights=weight))
+    return SigmoidCalibrator(slope=slope, intercept=intercept, fitted_on=len(margin))
 
 
 def _growing_share(experiment: Experiment, rows: Rows) -> npt.NDArray[np.bool_] | None:

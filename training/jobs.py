@@ -1,22 +1,33 @@
-"""Jobs: retraining that is asked for now and done later, from a queue in the home (`jobs.db`).
+"""Jobs: retraining that is asked for now and done later, one after the other, in a home's `jobs/`.
 
-The queue is huey's on SQLite. What it holds is JSON: huey's own default would load pickles, and
-who may write a file of the home could then run code in the worker.
+The queue is huey's on SQLite (`queue.db`). What it holds is JSON: huey's own default would load
+pickles, and who may write a file of the home could then run code in the worker.
+
+huey takes a job off its queue before it begins. So that a kill in the middle loses none, each has a
+note of its own (`<job>.json`), written before it is queued and ended after it is done. A worker
+that starts takes up again whatever has not ended; a retraining done twice proposes the same scorer
+twice. A job over which three workers were killed is ended as lost: it may be what kills them.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Callable
+import os
+import traceback
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from huey import SqliteHuey
 from huey.exceptions import HueyException
 from huey.registry import Message
 from huey.serializer import Serializer
 
-from base.errors import CluesError
+from base.errors import CluesError, Conflict, Refused
 from base.moment import Clock
 from base.progress import silent
 from governance.home import Home
@@ -24,6 +35,9 @@ from training.experiment import find_experiment
 from training.retrain import retrain
 
 RETRAIN = "retrain"
+ATTEMPTS = 3
+State = Literal["waiting", "running", "proposed", "refused", "failed", "lost"]
+UNENDED: tuple[State, ...] = ("waiting", "running")
 
 
 class JsonSerializer(Serializer):
@@ -39,17 +53,36 @@ class JsonSerializer(Serializer):
         return Message(*found)
 
 
+@dataclass(frozen=True)
+class Job:
+    """What is known of a job. `said`: the proposal's path, the refusal, or what kind of fault."""
+
+    job: str
+    experiment: str
+    asked_at: str
+    state: State = "waiting"
+    attempts: int = 0
+    ended_at: str | None = None
+    said: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.state not in UNENDED
+
+
 class Jobs:
-    """The queue of a home. Its results are files of the home; `tell` hears how each job ended."""
+    """The jobs of a home. `tell` hears how each ended."""
 
     def __init__(
         self, home: Home, clock: Clock, tell: Callable[[dict[str, Any]], None] = lambda _: None
     ) -> None:
         self.home, self.clock, self.tell = home, clock, tell
+        self.folder = home.path / "jobs"
+        self.folder.mkdir(exist_ok=True)
         self.done: list[dict[str, Any]] = []
         self.queue = SqliteHuey(
             "clues",
-            filename=str(self.place),
+            filename=str(self.folder / "queue.db"),
             results=False,
             fsync=True,
             strict_fifo=True,
@@ -57,36 +90,128 @@ class Jobs:
         )
         self._retrain = self.queue.task(name=RETRAIN)(self._run_retrain)
 
-    @property
-    def place(self) -> Path:
-        """The queue's file."""
-        return self.home.path / "jobs.db"
-
     def retrain_later(self, experiment: str) -> dict[str, Any]:
-        """Put a retraining in the queue. Raises NotFound for an experiment that is not declared."""
+        """Put a retraining in the queue; asked again while it waits, it is the same job.
+
+        Raises NotFound for an experiment that is not declared.
+        """
         stem, _ = find_experiment(self.home.jurisdiction.folder / "experiments", experiment)
-        task = self._retrain.s(stem)
-        self.queue.enqueue(task)
-        return {"queued": task.id, "experiment": stem, "waiting": len(self.queue)}
+        with _locked(self.folder / "asking.lock", fcntl.LOCK_EX):
+            waiting = [job for job in self.all() if job.state == "waiting"]
+            known = [job for job in waiting if job.experiment == stem]
+            if not known:
+                job = Job(uuid.uuid4().hex, stem, self.clock.now().isoformat())
+                self._note(job)
+                self._enqueue(job)
+                known, waiting = [job], [*waiting, job]
+        return {"queued": known[0].job, "experiment": stem, "waiting": len(waiting)}
+
+    def all(self) -> list[Job]:
+        """Every job of the home, the first asked for first. Raises Refused for a spoilt note."""
+        found = [_read(path) for path in self.folder.glob("*.json")]
+        return sorted(found, key=lambda job: (job.asked_at, job.job))
 
     def work_until_empty(self) -> list[dict[str, Any]]:
-        """Do what waits, one after the other, and tell how each ended."""
+        """Do what waits, one after the other, and tell how each ended.
+
+        Raises Conflict while another worker of this home works.
+        """
         before = len(self.done)
-        while (task := self.queue.dequeue()) is not None:
-            self.queue.execute(task)
+        with self._only_worker():
+            while (task := self.queue.dequeue()) is not None:
+                self.queue.execute(task)
         return self.done[before:]
 
     def work(self) -> None:
-        """Do what comes, one job at a time, until SIGINT (the job is ended first) or SIGTERM."""
-        self.queue.create_consumer(workers=1, periodic=False, max_delay=2.0).run()
+        """Do what comes, one job at a time, until SIGINT (the job is ended first) or SIGTERM (it is
+        left, and done again by the next worker).
 
-    def _run_retrain(self, experiment: str) -> None:
-        """A refusal is an answer, not a fault of the worker: it is told, and the next job done."""
+        Raises Conflict while another worker of this home works.
+        """
+        with self._only_worker():
+            self.queue.create_consumer(workers=1, periodic=False, max_delay=2.0).run()
+
+    def _run_retrain(self, name: str) -> None:
+        """Whatever comes of it is told, and the next job done. A refusal is an answer; of another
+        fault only the kind and the place are told, for its words may hold what records say.
+        """
+        job = _read(self.folder / f"{name}.json")
+        job = replace(job, state="running", attempts=job.attempts + 1)
+        self._note(job)
         try:
-            told = retrain(self.home, experiment, self.clock, silent())
+            told = retrain(self.home, job.experiment, self.clock, silent(), wait=True)
         except CluesError as error:
-            ended = {"experiment": experiment, "refused": str(error)}
+            self._end(job, "refused", str(error))
+        except Exception as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(place.filename).name}:{place.lineno}"
+            self._end(job, "failed", f"{type(error).__name__} at {where}")
         else:
-            ended = {"experiment": experiment, "proposal": told["proposal"]}
-        self.done.append(ended)
-        self.tell(ended)
+            self._end(job, "proposed", told["proposal"])
+
+    @contextmanager
+    def _only_worker(self) -> Iterator[None]:
+        """Nobody else takes from the queue meanwhile, so whatever runs is this one's own."""
+        with ExitStack() as held:
+            try:
+                alone = fcntl.LOCK_EX | fcntl.LOCK_NB
+                held.enter_context(_locked(self.folder / "worker.lock", alone))
+            except BlockingIOError:
+                raise Conflict(
+                    wanted="one worker at a time",
+                    got="another one works on this home",
+                    cure="leave the jobs to it",
+                ) from None
+            self._take_up()
+            yield
+
+    def _take_up(self) -> None:
+        """Queue anew whatever has not ended, as the notes tell it: also what an earlier worker, or
+        whoever asked, was killed over."""
+        with _locked(self.folder / "asking.lock", fcntl.LOCK_EX):
+            self.queue.flush()
+            for job in self.all():
+                if job.ended:
+                    continue
+                if job.attempts >= ATTEMPTS:
+                    self._end(job, "lost", f"{job.attempts} workers ended in the middle of it")
+                else:
+                    self._note(replace(job, state="waiting"))
+                    self._enqueue(job)
+
+    def _enqueue(self, job: Job) -> None:
+        self.queue.enqueue(self._retrain.s(job.job))
+
+    def _end(self, job: Job, state: State, said: str) -> None:
+        ended = replace(job, state=state, said=said, ended_at=self.clock.now().isoformat())
+        self._note(ended)
+        self.done.append(asdict(ended))
+        self.tell(asdict(ended))
+
+    def _note(self, job: Job) -> None:
+        """Whole or not at all, also over a power cut."""
+        draft = self.folder / f"{job.job}.new"
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(job), ensure_ascii=False, indent=1) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self.folder / f"{job.job}.json")
+
+
+def _read(path: Path) -> Job:
+    try:
+        return Job(**json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        raise Refused(
+            wanted="the note of a job as clues writes it",
+            got="something else, or nothing",
+            cure=f"remove jobs/{path.name} from the home, and ask again",
+        ) from None
+
+
+@contextmanager
+def _locked(path: Path, how: int) -> Iterator[None]:
+    """The kernel takes the lock back when the process ends, however it ends."""
+    with path.open("w") as lock:
+        fcntl.flock(lock, how)
+        yield

@@ -17,6 +17,30 @@ NORMAL_95 = 1.959964
 QUEUE = "队列的前一部分 first share of the queue"
 # Precision of the first few rows is noise.
 FIRST_ROWS_DRAWN = 10
+RANKINGS = {
+    "scorer": Bilingual(zh="评分器", en="scorer"),
+    "base_rate": Bilingual(zh="总体成案率", en="base rate"),
+    "past_cases": Bilingual(zh="以往成案", en="past cases"),
+    "severity": Bilingual(zh="严重程度", en="severity"),
+    "first_come": Bilingual(zh="先到先办", en="first come, first served"),
+    "logistic_regression": Bilingual(zh="逻辑回归", en="logistic regression"),
+    "random_forest": Bilingual(zh="随机森林", en="random forest"),
+}
+
+
+def ranking_title(name: str) -> Bilingual:
+    """The title of a ranking; a rival, which has none, keeps its name."""
+    return RANKINGS.get(name, Bilingual(zh=name, en=name))
+
+
+def legend_of(name: str) -> str:
+    """A ranking's title in one line."""
+    return in_one_line(ranking_title(name))
+
+
+def in_one_line(title: Bilingual) -> str:
+    """Both languages, once where they say the same."""
+    return title.en if title.zh == title.en else f"{title.zh} {title.en}"
 
 
 def gain_plot(scores: Mapping[str, Floats], label: Floats) -> str:
@@ -24,7 +48,7 @@ def gain_plot(scores: Mapping[str, Floats], label: Floats) -> str:
     title = Bilingual(zh="找到的案件份额", en="cases found")
     chart = Chart(title, share_axis(QUEUE), share_axis("找到的案件 cases found"))
     for (name, score), colour in zip(scores.items(), _colours(len(scores)), strict=True):
-        chart.line(*gain_curve(score, label), colour, name)
+        chart.line(*gain_curve(score, label), colour, legend_of(name))
     best = gain_curve(label, label)
     chart.line(*best, INK, "完美排序 perfect order", dashed=True)
     return chart.svg()
@@ -55,7 +79,7 @@ def precision_plot(scores: Mapping[str, Floats], label: Floats) -> str:
     up = share_axis("其中成案 of them cases", max(top, 0.05))
     chart = Chart(title, share_axis(QUEUE), up)
     for (name, curve), colour in zip(curves.items(), _colours(len(scores)), strict=True):
-        chart.line((ranks / len(label))[drawn], curve[drawn], colour, name)
+        chart.line((ranks / len(label))[drawn], curve[drawn], colour, legend_of(name))
     return chart.svg()
 
 
@@ -103,7 +127,7 @@ def learning_plot(points: Sequence[CurvePoint], figures: Mapping[str, Bilingual]
     )
     for (name, line), colour in zip(lines.items(), _colours(len(lines)), strict=True):
         across, up = np.array(line, np.float64).T
-        chart.line(across, up, colour, f"{figures[name].zh} {figures[name].en}")
+        chart.line(across, up, colour, in_one_line(figures[name]))
         for x, y in line:
             chart.dot(x, y, colour, f"{x:,.0f}: {y:.3f}", 3)
     return chart.svg()

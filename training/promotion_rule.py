@@ -33,19 +33,37 @@ TITLES: dict[RuleName, Bilingual] = {
 class PromotionRule(Declared):
     """What a scorer must show before two persons may put it in use. Shares are of 1."""
 
-    # How much of the queue the offices can look at.
-    capacity: Annotated[str, Field(pattern=r"^[1-9][0-9]?%$")] = "20%"
-    # Gain in the share of cases found within that capacity; negative allows a loss.
-    cases_found_gain_at_least: Annotated[float, Field(ge=-1, le=1)] = 0.0
-    # The paired interval of that gain must lie above minus this.
-    cases_found_surely_not_worse_by: Share = 0.05
-    # How many more of the cases may be ranked in the bottom half.
-    tail_recall_loss_worse_by_at_most: Share = 0.02
-    # Calibration error beyond what chance alone shows on as many rows.
-    ece_at_most: Share = 0.05
-    # Largest difference in selection rate or in recall, beyond what chance shows, between groups of
-    # a column that the experiment declares under `fairness`.
-    fairness_gap_at_most: Share = 0.2
+    capacity: Annotated[
+        str,
+        Field(pattern=r"^[1-9][0-9]?%$", description="How much of the queue offices can look at."),
+    ] = "20%"
+    cases_found_gain_at_least: Annotated[
+        float,
+        Field(
+            ge=-1,
+            le=1,
+            description="Gain over the champion in the share of cases found within capacity;"
+            " negative allows a loss.",
+        ),
+    ] = 0.0
+    cases_found_surely_not_worse_by: Annotated[
+        Share, Field(description="The paired 95 % interval of that gain lies above minus this.")
+    ] = 0.05
+    tail_recall_loss_worse_by_at_most: Annotated[
+        Share,
+        Field(description="How many more of the cases may be in the bottom half (share of them)."),
+    ] = 0.02
+    ece_at_most: Annotated[
+        Share,
+        Field(description="Calibration error beyond what chance alone shows on as many rows."),
+    ] = 0.05
+    fairness_gap_at_most: Annotated[
+        Share,
+        Field(
+            description="Largest difference in selection rate or recall, where chance does not"
+            " explain it, between groups that the experiment declares under `fairness`."
+        ),
+    ] = 0.2
 
     @property
     def share(self) -> float:

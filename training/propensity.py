@@ -316,6 +316,7 @@ def figures_for_all(
     for name in ("10%", "100"):
         top = first.get(name)
         found[f"precision@{name}"] = None if top is None else weighted_ratio(y * top, top, w, of)
+        found[f"recall@{name}"] = None if top is None else weighted_ratio(y * top, y, w, of)
     for part in capacities:
         top = in_top(score, round(n * part / 100))[known]
         found[f"cases_found/{part}"] = weighted_ratio(y * top, y, w, of)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from base.errors import CluesError, Conflict, NotReady
 from base.moment import Clock, add_months
@@ -48,14 +48,16 @@ class Learned:
     known_until: datetime | None
 
 
-def retrain(home: Home, name: str, clock: Clock, stages: Stages) -> dict[str, Any]:
+def retrain(
+    home: Home, name: str, clock: Clock, stages: Stages, *, wait: bool = False
+) -> dict[str, Any]:
     """Train `name` again, weigh the scorer beside the champion, and write the proposal.
 
     Never changes the champion. Raises NotReady where nothing is ripe or nothing new arrived since
-    the champion learned, Conflict while another retraining of this home runs, and whatever
-    training refuses.
+    the champion learned, Conflict while another retraining of this home runs (with `wait`, its end
+    is awaited), and whatever training refuses.
     """
-    with _alone(home):
+    with _alone(home, wait):
         stem, experiment = find_experiment(home.jurisdiction.folder / "experiments", name)
         with stages.stage("look"):
             require_something_new(home, stem, experiment)
@@ -166,9 +168,13 @@ def _learned(home: Home, experiment: Experiment, split: Split) -> Learned:
 
 
 def _asks_the_same(home: Home, manifest: Manifest, stem: str, experiment: Experiment) -> bool:
+    try:
+        asked = TypeAdapter(Label).validate_python(manifest.label)
+    except ValidationError:
+        return False  # declared in words of an earlier version
     return (
         manifest.experiment == stem
-        and TypeAdapter(Label).validate_python(manifest.label) == experiment.label
+        and asked == experiment.label
         and manifest.trained_until == experiment.splits[-1].test_from.isoformat()
         and manifest.features_fingerprint == declared_features(home).fingerprint
     )
@@ -226,10 +232,10 @@ def _set_challenger(home: Home, weighed: SideBySide, clock: Clock) -> str | None
 
 
 @contextmanager
-def _alone(home: Home) -> Iterator[None]:
+def _alone(home: Home, wait: bool = False) -> Iterator[None]:
     with (home.path / "retrain.lock").open("w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Conflict(
                 wanted="one retraining at a time",

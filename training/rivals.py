@@ -39,36 +39,49 @@ TOLD = 3
 @dataclass(frozen=True)
 class Compared:
     """Rivals by name, each with a score per test row (NaN where the row has none and needs none);
-    `notes` name those whose file is absent, and how many unlabelled rows have no score.
+    `notes` tell how many unlabelled rows have no score.
     """
 
     rankings: Mapping[str, Ranking]
     notes: tuple[str, ...]
 
 
+def present_rivals(
+    rivals: Collection[Rival], folder: Path, splits: int
+) -> tuple[tuple[Rival, ...], tuple[str, ...]]:
+    """The rivals that have a file for each of `splits` splits, and a note for each that has not.
+
+    Asked before anything is computed. Raises NotFound with every absent file of those that are not
+    optional.
+    """
+    present, notes, faults = [], [], list[Fault]()
+    for rival in rivals:
+        names = dict.fromkeys(_file_name(rival, at) for at in range(1, splits + 1))
+        absent = [name for name in names if not (folder / name).is_file()]
+        if not absent:
+            present.append(rival)
+        elif rival.optional:
+            told = f"no file {', '.join(absent)} in {folder.name}"
+            notes.append(f"rival {rival.name} is not compared: {told}")
+        else:
+            faults += [_absent(rival, name).faults[0] for name in absent]
+    if faults:
+        raise NotFound.gather(faults)
+    return tuple(present), tuple(notes)
+
+
 def rank_rivals(
-    rivals: Collection[Rival],
-    folder: Path,
-    clues: pa.Table,
-    label: Floats,
-    split: int,
-    optional: Collection[str] = (),
+    rivals: Collection[Rival], folder: Path, clues: pa.Table, label: Floats, split: int
 ) -> Compared:
     """Every rival's order of the test `clues` (`label` is parallel, NaN: unknown).
 
-    `folder` is where files are looked for. Raises what `rival_ranking` does, for all rivals
-    together; the absent file of an `optional` one (by name) becomes a note.
+    `folder` is where files are looked for, `split` counts from 1. Raises what `rival_ranking`
+    does, for all rivals together.
     """
     rankings, notes, faults = {}, [], list[Fault]()
     for rival in rivals:
         try:
             ranking = rival_ranking(rival, folder, clues, label, split)
-        except NotFound as error:
-            if rival.name in optional:
-                notes.append(f"rival {rival.name} is not compared: {error.got}")
-            else:
-                faults += error.faults
-            continue
         except CluesError as error:
             faults += error.faults
             continue
@@ -88,15 +101,10 @@ def rival_ranking(
     Raises NotFound where there is no file; Refused where it cannot be read, names its rows in no
     known way, scores one row twice, or has no finite score for a labelled row.
     """
-    path = folder / rival.file.replace("{split}", str(split))
+    path = folder / _file_name(rival, split)
     where = f"rivals.{rival.name}"
     if not path.is_file():
-        raise NotFound(
-            wanted="a file of scores",
-            got=f"no file {path.name}",
-            cure="copy it there, or take the rival out of the experiment",
-            where=where,
-        )
+        raise _absent(rival, path.name)
     table = _read(path, where)
     theirs, ours = _keys(table, where)
     score = _scores(table, rival.score, where)
@@ -113,6 +121,19 @@ def rival_ranking(
     found = np.where(np.isfinite(found), found, np.nan)
     _refuse_missing(found, clues, label, where)
     return Ranking(found)
+
+
+def _file_name(rival: Rival, split: int) -> str:
+    return rival.file.replace("{split}", str(split))
+
+
+def _absent(rival: Rival, name: str) -> NotFound:
+    return NotFound(
+        wanted="a file of scores in the home's folder rivals",
+        got=f"no file {name}",
+        cure="copy it there, or write `optional: true` at the rival",
+        where=f"rivals.{rival.name}",
+    )
 
 
 def _read(path: Path, where: str) -> pa.Table:

@@ -13,6 +13,8 @@ from training.contributions import Contributions, strongest_partner
 from training.drawing import GREY, PALE, Axis, Chart, dots, picture, text
 
 Floats = npt.NDArray[np.float64]
+# A category has neither low nor high.
+CATEGORY = "#3c8d40"
 # From low to high, apart for readers who do not tell red from green.
 LOW_TO_HIGH = ("#1f4e9c", "#5b7fc0", "#a58bb0", "#cf7a6a", "#c2361a")
 ROWS_SHOWN, NAME_LENGTH = 15, 40
@@ -45,7 +47,8 @@ def summary_plot(told: Contributions) -> str | None:
             f'<rect x="{_across(0, reach):.1f}" y="{middle - 8:.1f}" width="{bar:.1f}"'
             f' height="16" fill="{PALE}"/>'
         )
-        inside.append(_swarm(told.values[:, at], told.matrix[:, at], middle, reach))
+        plain = told.features[at].type == "category"
+        inside.append(_swarm(told.values[:, at], told.matrix[:, at], middle, reach, plain))
     inside.append(_colour_legend(height - 10))
     title = Bilingual(zh="特征贡献一览", en="what moves the score")
     return picture(title, WIDTH, height, "".join(inside))
@@ -85,8 +88,11 @@ def dependence_plot(told: Contributions, at: int) -> str:
     return chart.svg()
 
 
-def _swarm(moved: Floats, value: Floats, middle: float, reach: float) -> str:
-    """Dots stacked where many lie close; a stack higher than STACKED starts anew."""
+def _swarm(moved: Floats, value: Floats, middle: float, reach: float, plain: bool) -> str:
+    """Dots stacked where many lie close; a stack higher than STACKED starts anew.
+
+    `plain`: values have no order, so that known ones have one colour.
+    """
     place = np.clip((moved / reach + 1) / 2 * BINS, 0, BINS - 1).astype(int)
     turn = np.zeros(len(moved), int)
     seen = np.zeros(BINS, int)
@@ -95,9 +101,9 @@ def _swarm(moved: Floats, value: Floats, middle: float, reach: float) -> str:
         seen[place[i]] += 1
     turn %= STACKED
     up = (turn + 1) // 2 * np.where(turn % 2, -1, 1)
-    levels = _levels(value)
+    levels = np.where(np.isnan(value), -1, 0) if plain else _levels(value)
     parts = []
-    for level, colour in _palette():
+    for level, colour in [(-1, GREY), (0, CATEGORY)] if plain else _palette():
         here = np.flatnonzero(levels == level)
         places = [(_across(float(moved[i]), reach), middle + 2.2 * float(up[i])) for i in here]
         parts.append(dots(places, colour, 2.6))
@@ -148,6 +154,8 @@ def _colour_legend(y: float) -> str:
     parts.append(text(x + 6, y, "高 high"))
     parts.append(f'<rect x="{x + 70}" y="{y - 9}" width="16" height="10" fill="{GREY}"/>')
     parts.append(text(x + 92, y, "缺失 missing"))
+    parts.append(f'<rect x="{x + 180}" y="{y - 9}" width="16" height="10" fill="{CATEGORY}"/>')
+    parts.append(text(x + 202, y, "类别 category"))
     return "".join(parts)
 
 
@@ -171,14 +179,25 @@ def _value_axis(feature: ScoredFeature, value: Floats) -> tuple[Axis, Floats]:
         ticks = tuple((float(np.log10(1 + p)), _short(p)) for p in powers if p >= low)
         placed = np.log10(1 + np.clip(shown, 0.0, None))
         return Axis(float(ends[0]), float(ends[1]), f"{unit} (log)".strip(), ticks), placed
-    steps = np.linspace(low, high, 5)
+    steps = round_steps(low, high)
     percent = feature.show == "share"
     ticks = tuple(
-        (float(x), f"{x * scale:.0f}%" if percent else _short(float(x), (high - low) / 4))
+        (float(x), f"{x * scale:.0f}%" if percent else _short(float(x), float(steps[1] - steps[0])))
         for x in steps
     )
     room = 0.06 * (high - low)
     return Axis(low - room, high + room, unit, ticks), shown
+
+
+def round_steps(low: float, high: float) -> Floats:
+    """Two to six multiples of 1, 2 or 5 times a power of ten, from `low` to `high` (above low),
+    so that a tick's text is its place.
+    """
+    power = 10.0 ** np.floor(np.log10((high - low) / 5))
+    step = next(power * size for size in (1, 2, 5, 10) if (high - low) / (power * size) <= 5)
+    return (
+        np.arange(np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9) + 1) * step + 0.0
+    )  # no -0
 
 
 def _category_axis(feature: ScoredFeature, value: Floats) -> tuple[Axis, Floats]:

@@ -2,7 +2,8 @@
 
 Both are scored anew from their bundles, on features of the versions the challenger learned from.
 The rows are those of the challenger's last split: what is kept is the scorer of that split, and
-rows of earlier splits would be rows it has learned from.
+rows of earlier splits would be rows it has learned from. Rows that the champion has learned from
+are left out for the same reason: it would be asked what it was told.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from base.bilingual import Bilingual
-from base.errors import CluesError, NotFound
+from base.errors import CluesError, NotFound, NotReady, Refused, nearest
 from base.settings import Settings
 from clues.register import read_clues
 from features.declared import declared_features
@@ -30,8 +31,10 @@ from governance.reading import Records
 from scoring.bundle import Manifest, read_manifest
 from scoring.champion import find_champion
 from scoring.scorer import Scorer
+from training.baselines import Ranking
 from training.experiment import find_experiment
 from training.fairness import audit_groups, first_share
+from training.intervals import Rows, redraw
 from training.metrics import calibration_error, evaluate_scores, hits_in_top
 from training.promotion_rule import (
     PairedInterval,
@@ -44,8 +47,7 @@ from training.promotion_rule import (
 )
 
 Floats = npt.NDArray[np.float64]
-REDRAWS, SEED = 1_000, 20_260_101
-CHANCE_REDRAWS = 200
+CHANCE_REDRAWS, SEED = 200, 20_260_101
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,9 @@ def weigh(home: Home, digest: str) -> SideBySide:
     if rows is None:
         why = Bilingual(zh="没有保存其测试线索", en="its test rows were not kept here")
         return SideBySide(digest, serving, rule, untested(why), {}, {})
+    asked = len(rows.label)
     try:
+        rows = rows if serving is None else _not_learned(home, serving, rows)
         digests = [digest] if serving is None else [digest, serving]
         ours, theirs = _marks(home, manifest, rows, digests)
     except CluesError as error:
@@ -115,7 +119,8 @@ def weigh(home: Home, digest: str) -> SideBySide:
     challenger = rule_figures(rule, ours, rows, audited)
     beaten = None if theirs is None else rule_figures(rule, theirs, rows)
     paired = {} if theirs is None else paired_intervals(rule, ours, theirs, rows)
-    figures: dict[str, Any] = {"rows": _counted(rows), "challenger": _told(ours, rows)}
+    counted = {**_counted(rows), "left_out": asked - len(rows.label)}
+    figures: dict[str, Any] = {"rows": counted, "challenger": _told(ours, rows)}
     if theirs is not None:
         figures["champion"] = _told(theirs, rows)
     return SideBySide(
@@ -161,29 +166,24 @@ def error_by_chance(probability: Floats) -> float:
 def paired_intervals(
     rule: PromotionRule, ours: Marks, theirs: Marks, rows: JudgedRows
 ) -> dict[str, PairedInterval]:
-    """Ours minus theirs in `cases_found` (at capacity) and `tail_recall_loss`, 95 %.
+    """Ours minus theirs in `cases_found` (at the rule's capacity) and `tail_recall_loss`, 95 %.
 
-    Subjects are redrawn, not clues: clues of one subject share their fate (cluster bootstrap,
-    percentile interval; Davison and Hinkley, 1997). Undefined where one class only is there.
+    Subjects are redrawn (intervals.py). Undefined where one class only is there.
     """
     known = rows.known
     label = rows.label[known]
     if not 0 < label.sum() < len(label):
         return {}
-    pair = ours.margin[known], theirs.margin[known]
     subjects = np.array(rows.clues["subject_id"].to_pylist(), dtype=str)[known]
-    members = _members(subjects)
-    draw = np.random.default_rng(SEED)
-    redrawn = []
-    for _ in range(REDRAWS):
-        at = np.concatenate([members[i] for i in draw.integers(0, len(members), len(members))])
-        if label[at].any():
-            redrawn.append(_differences(rule, pair[0][at], pair[1][at], label[at]))
-    seen = _differences(rule, *pair, label)
-    low, high = np.percentile(np.array(redrawn), [2.5, 97.5], axis=0)
+    rankings = {"ours": Ranking(ours.margin[known]), "theirs": Ranking(theirs.margin[known])}
+    part = rule.capacity.rstrip("%")
+    drawn = redraw([Rows(label, subjects, rankings)], capacities=(part,))
+    found = drawn.differences("ours", "theirs")
+    names = {"cases_found": f"cases_found/{part}", "tail_recall_loss": "tail_recall_loss"}
     return {
-        name: PairedInterval(float(seen[i]), float(low[i]), float(high[i]))
-        for i, name in enumerate(("cases_found", "tail_recall_loss"))
+        name: PairedInterval(found[figure].difference, found[figure].low, found[figure].high)
+        for name, figure in names.items()
+        if figure in found
     }
 
 
@@ -193,8 +193,13 @@ def gaps_beyond_chance(
     """Per column the largest differences between its groups in selection rate and in recall.
 
     Only those that shuffled groups of the same sizes hardly show (fairness.Gap.by_chance): among
-    many small groups the largest difference is far from 0 for any scorer.
+    many small groups the largest difference is far from 0 for any scorer. Raises Refused for a
+    column that no clue has.
     """
+    for name in columns:
+        if name not in rows.clues.column_names:
+            cure = nearest(name, rows.clues.column_names)
+            raise Refused(wanted="a column of the clue", got=repr(name), cure=cure)
     scores = rows.clues.select(["clue_id", *columns]).append_column(
         "score_scorer", pa.array(marks.margin)
     )
@@ -222,6 +227,28 @@ def _test_rows(home: Home, manifest: Manifest, digest: str) -> JudgedRows | None
         return None
     values = [label[clue_id] for clue_id in clues["clue_id"].to_pylist()]
     return JudgedRows(clues, np.array(values, np.float64))
+
+
+def _not_learned(home: Home, champion: str, rows: JudgedRows) -> JudgedRows:
+    """The rows the champion has not learned from: those outside its kept training set; where that
+    is gone, those raised after it was trained. Raises NotReady where no label is left.
+    """
+    manifest = read_manifest(home.scorers / champion)
+    kept = home.training_sets / f"{manifest.training_set}.parquet"
+    if kept.is_file():
+        ids = pq.read_table(kept, columns=["clue_id"])["clue_id"].combine_chunks()
+        learned = pc.is_in(rows.clues["clue_id"], value_set=ids)
+    else:
+        until = pa.scalar(datetime.fromisoformat(manifest.trained_until), pa.timestamp("us"))
+        learned = pc.less(rows.clues["raised_at"], until)
+    unseen = ~np.asarray(learned.to_numpy(), bool)
+    if not (unseen & rows.known).any():
+        raise NotReady(
+            wanted="test rows that the champion has not learned from",
+            got="none: it was trained on later clues than the challenger",
+            cure="move the splits of the experiment on and train again",
+        )
+    return JudgedRows(rows.clues.filter(pa.array(unseen)), rows.label[unseen])
 
 
 def _marks(
@@ -272,22 +299,6 @@ def _audited_columns(home: Home, experiment: str) -> tuple[str, ...]:
     except CluesError:
         return ()  # taken out of the jurisdiction since
     return found.fairness
-
-
-def _members(subjects: npt.NDArray[np.str_]) -> list[npt.NDArray[np.int64]]:
-    """The rows of each subject."""
-    order = np.argsort(subjects, kind="stable")
-    starts = np.flatnonzero(subjects[order][1:] != subjects[order][:-1]) + 1
-    return np.split(order, starts)
-
-
-def _differences(
-    rule: PromotionRule, ours: Floats, theirs: Floats, label: Floats
-) -> tuple[float, float]:
-    return (
-        _found_at_capacity(rule, ours, label) - _found_at_capacity(rule, theirs, label),
-        _lost_in_tail(ours, label) - _lost_in_tail(theirs, label),
-    )
 
 
 def _found_at_capacity(rule: PromotionRule, margin: Floats, label: Floats) -> float:

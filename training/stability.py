@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
 from base.errors import Refused
+from scoring.matrix import to_matrix
+from training.evaluate import Judged
+from training.fit import margins
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -38,6 +42,45 @@ class TopOverlap:
     def overlap(self) -> float | None:
         """Share of the top in both, 0 to 1; None where the top is empty."""
         return self.shared / self.rows if self.rows else None
+
+
+@dataclass(frozen=True)
+class ScorerStep:
+    """From one split's scorer to the next one's, on the `rows` test clues of the later split.
+
+    In `overlaps`, `one` is the later scorer. `correlation`: see rank_correlation.
+    """
+
+    earlier: int
+    later: int
+    rows: int
+    overlaps: tuple[TopOverlap, ...]
+    correlation: float | None
+
+
+def consecutive_scorers(judged: Sequence[Judged]) -> tuple[ScorerStep, ...]:
+    """How much the queue would change when each split's scorer takes over, in order of the tests.
+
+    Neither scorer has learned from the later test, so that both are judged alike. Splits are
+    numbered from 1 as they are given. Empty for one split.
+    """
+    steps = []
+    ordered = sorted(enumerate(judged, 1), key=lambda pair: pair[1].split.test_from)
+    for (earlier, before), (later, after) in pairwise(ordered):
+        matrix = to_matrix(before.features, after.test_rows)
+        theirs = margins(before.fitted.booster, matrix)
+        ours = np.asarray(after.scores["score_scorer"].to_numpy(), np.float64)
+        label = np.asarray(after.scores["label"].to_numpy(), np.float64)
+        steps.append(
+            ScorerStep(
+                earlier=earlier,
+                later=later,
+                rows=len(ours),
+                overlaps=overlap_of_top(ours, theirs, label=label),
+                correlation=rank_correlation(ours, theirs),
+            )
+        )
+    return tuple(steps)
 
 
 def top_rows(score: Floats, share: float) -> Bools:

@@ -27,7 +27,8 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """`table`: clue_id, moment, subject_id, label (0/1), then the features. Labelled rows only."""
+    """`table`: clue_id, moment, subject_id, label (0/1), label_weight where it has one, then
+    the features. Labelled rows only."""
 
     table: pa.Table
     digest: str
@@ -35,6 +36,13 @@ class TrainingSet:
     @property
     def label(self) -> Floats:
         return np.asarray(self.table["label"].to_numpy(), np.float64)
+
+    @property
+    def weight(self) -> Floats | None:
+        """(n,), or None where every row stands for itself."""
+        if "label_weight" not in self.table.column_names:
+            return None
+        return np.asarray(self.table["label_weight"].to_numpy(), np.float64)
 
 
 def chosen_features(definitions: FeatureSet, experiment: Experiment) -> tuple[Feature, ...]:
@@ -63,11 +71,17 @@ def chosen_features(definitions: FeatureSet, experiment: Experiment) -> tuple[Fe
 
 
 def make_training_set(
-    rows: pa.Table, clues: pa.Table, label: Floats, chosen: tuple[Feature, ...], identity: Any
+    rows: pa.Table,
+    clues: pa.Table,
+    label: Floats,
+    chosen: tuple[Feature, ...],
+    identity: Any,
+    weight: Floats | None = None,
 ) -> TrainingSet:
     """Put labels beside feature rows, unknown ones left out.
 
-    `rows` (from build_features), `clues` and `label` (1, 0 or NaN) are parallel. The digest covers
+    `rows` (from build_features), `clues`, `label` (1, 0 or NaN) and `weight` (for how many clues a
+    label stands) are parallel. The digest covers
     `identity` (what was asked: versions, definitions, label, split) and every value.
     """
     known = pa.array(~np.isnan(label))
@@ -77,6 +91,7 @@ def make_training_set(
             "moment": rows["moment"],
             "subject_id": clues["subject_id"],
             "label": pa.array(label),
+            **({} if weight is None else {"label_weight": pa.array(weight)}),
             **{feature.name: rows[feature.name] for feature in chosen},
         }
     ).filter(known)

@@ -33,6 +33,7 @@ def ready(request: Request) -> JSONResponse:
         "jurisdiction": service.home.jurisdiction.name,
         "ledger": ledger_state(service),
         "registry": registry_state(service),
+        "shadow": service.shadow.counts(),
     }
     try:
         state["scorer"] = service.champion().digest

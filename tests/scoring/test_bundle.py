@@ -103,3 +103,18 @@ def test_a_digest_may_be_shortened_only_while_it_names_one(folder: Path) -> None
     os.mkdir(folder.parent / (folder.name[:8] + "0" * 56))  # noqa: PTH102
     with pytest.raises(NotFound):
         find_digest(folder.parent, folder.name[:8])
+
+
+def test_a_scorer_found_again_leaves_its_bundle_in_place(folder: Path) -> None:
+    """It may be the champion: nobody may find it gone, not even for a moment."""
+    before = [(path.stat().st_ino, path.stat().st_mtime_ns) for path in sorted(folder.iterdir())]
+    assert tiny_scorer.write_tiny_bundle(folder.parent) == folder.name
+    after = [(path.stat().st_ino, path.stat().st_mtime_ns) for path in sorted(folder.iterdir())]
+    assert after == before
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_a_bundle_that_was_spoiled_is_put_right(folder: Path) -> None:
+    (folder / "model.txt").write_text("spoiled", "utf-8")
+    assert tiny_scorer.write_tiny_bundle(folder.parent) == folder.name
+    assert bundle_digest(folder) == folder.name

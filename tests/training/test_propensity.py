@@ -193,6 +193,7 @@ def test_with_every_label_and_weights_of_one_the_figures_are_the_plain_ones() ->
     score = np.round(probability, 1)
     plain = evaluate_scores(score, label, probability)
     found = figures_for_all(score, label, np.ones(400), probability=probability)
+    assert plain.pop("labelled") == pytest.approx(found.labelled)
     assert {name: found.figures[name] for name in plain} == {
         name: pytest.approx(value) for name, value in plain.items()
     }

@@ -13,9 +13,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from huey.exceptions import HueyException
 
-from base.errors import Conflict, NotFound, NotReady, Refused
+from base.errors import Conflict, NotReady, Refused
 from base.moment import FixedClock
 from base.progress import silent
 from clues.register import read_clues
@@ -26,7 +25,7 @@ from scoring.bundle import read_manifest
 from scoring.champion import read_challenger, read_champion
 from scoring.registry import CHALLENGER, CHAMPION, client, registered_name
 from training.experiment import Experiment, find_experiment
-from training.jobs import Jobs, JsonSerializer
+from training.jobs import Jobs
 from training.promote import promote, roll_back
 from training.promotion_rule import PromotionRule
 from training.retrain import _alone, moved_on, retrain
@@ -248,31 +247,22 @@ def test_a_scorer_of_other_features_is_not_put_in_use(
         promote(home, told["scorer"], clock=FixedClock(NOON), despite="an order", **TWO)
 
 
-def test_a_job_retrains_later_and_a_refusal_does_not_stop_the_worker(
-    proposed: tuple[Home, dict[str, Any]],
-) -> None:
-    """One proposal, then one refusal; the queue is in the home and holds JSON only."""
+def test_a_job_retrains_and_proposes(proposed: tuple[Home, dict[str, Any]]) -> None:
+    """As by hand: the same scorer and proposal; once it is the champion there is nothing new."""
     home, told = proposed
     clock = FixedClock(NOON)
-    promote(home, told["scorer"], clock=clock, despite="a trial", **TWO)
     jobs = Jobs(home, clock)
-    with pytest.raises(NotFound, match="write 'became_case'"):
-        jobs.retrain_later("becam_case")
-    first = jobs.retrain_later("anhui/became_case")
-    assert (first["experiment"], first["waiting"]) == ("became_case", 1)
-    waiting = bytes(jobs.queue.storage.enqueued_items()[0])
-    assert json.loads(waiting)[1].endswith("retrain")
-    ended = Jobs(home, clock).work_until_empty()
-    assert len(ended) == 1
-    assert "new since the champion" in ended[0]["refused"]
-    assert len(Jobs(home, clock).queue) == 0
-
-
-@pytest.mark.parametrize("data", [b"\x80\x04N.", b"{}", b'["a", "b"]', b"null"])
-def test_the_queue_reads_no_pickle_and_nothing_else(data: bytes) -> None:
-    """A pickle is not JSON; other JSON is no job."""
-    with pytest.raises((ValueError, HueyException)):
-        JsonSerializer().deserialize(data)
+    jobs.retrain_later("anhui/became_case")
+    shutil.rmtree(home.path / "proposals")
+    (ended,) = jobs.work_until_empty()
+    assert ended["state"] == "proposed"
+    proposal = json.loads(Path(ended["said"]).read_text("utf-8"))
+    assert (proposal["scorer"], proposal["champion"]) == (told["scorer"], told["champion"])
+    promote(home, told["scorer"], clock=clock, despite="a trial", **TWO)
+    jobs.retrain_later("became_case")
+    (ended,) = jobs.work_until_empty()
+    assert ended["state"] == "refused"
+    assert "new since the champion" in ended["said"]
 
 
 def test_splits_move_on_as_far_as_clues_are_ripe(province: Home) -> None:

@@ -15,7 +15,7 @@ import pytest
 from base.errors import NotFound, Refused
 from training.experiment import Rival
 from training.metrics import evaluate_scores
-from training.rivals import rank_rivals, rival_ranking
+from training.rivals import present_rivals, rank_rivals, rival_ranking
 
 CLUES = pa.table(
     {
@@ -144,17 +144,31 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path, name: str) -> None:
         rival_ranking(rival(name), tmp_path, CLUES, LABEL, 1)
 
 
-def test_all_rivals_are_told_together_and_an_absent_one_may_be_optional(tmp_path: Path) -> None:
-    """Two faults in one refusal; the optional one's absence is a note."""
+def test_all_faults_of_all_rivals_are_told_together(tmp_path: Path) -> None:
+    """Two faults in one refusal."""
     good = written(tmp_path, SCORES)
     absent = Rival(name="absent", file="no.parquet")
     worse = Rival(name="worse", file="scores.parquet", score="points")
     with pytest.raises(Refused) as refusal:
         rank_rivals([good, absent, worse], tmp_path, CLUES, LABEL, 1)
     assert [fault.where for fault in refusal.value.faults] == ["rivals.absent", "rivals.worse"]
-    compared = rank_rivals([good, absent], tmp_path, CLUES, LABEL, 1, optional={"absent"})
-    assert list(compared.rankings) == ["vendor"]
-    assert "rival absent is not compared: no file no.parquet" in compared.notes
+
+
+def test_a_rival_without_a_file_for_every_split_is_left_out_or_refused(tmp_path: Path) -> None:
+    """Optional ones with a note that names the file; each absent file of the others at once."""
+    written(tmp_path, SCORES, "ours_1.parquet")
+    written(tmp_path, SCORES, "ours_2.parquet")
+    whole = Rival(name="whole", file="ours_{split}.parquet")
+    some = Rival(name="some", file="ours_{split}.parquet", optional=True)
+    present, notes = present_rivals([whole, some], tmp_path, 2)
+    assert (present, notes) == ((whole, some), ())
+    present, notes = present_rivals([some], tmp_path, 3)
+    assert present == ()
+    assert "rival some is not compared: no file ours_3.parquet" in notes[0]
+    with pytest.raises(NotFound) as refusal:
+        present_rivals([whole, some], tmp_path, 4)
+    got = [(fault.where, fault.got) for fault in refusal.value.faults]
+    assert got == [("rivals.whole", f"no file ours_{at}.parquet") for at in (3, 4)]
 
 
 @pytest.mark.parametrize("split", [1, 2, 3, 4])
