@@ -17,6 +17,7 @@ from governance.reading import Records
 Ints = npt.NDArray[np.int64]
 MICROS_PER_DAY = 86_400_000_000
 TIMES = ("key_code", "record_no", "entry_us", "happened_us", "retracted_us")
+WHOLE = ("BIGINT", "INTEGER", "SMALLINT", "TINYINT")
 ROWS_PER_RUN, ROWS_PER_BATCH = 500_000, 250_000
 
 
@@ -121,7 +122,8 @@ def _run(
 def _clue_codes(records: Records, grouping: Grouping, clues: pa.Table) -> tuple[Ints, pa.Table]:
     """Each clue's key as a dense code (-1 where any part is NULL), and the table of keys.
 
-    Keys of both sides are compared as text, so that 60609 and '60609' are one.
+    Whole numbers are compared as such; otherwise both sides are compared as text, so that 60609 and
+    '60609' are one.
     """
     if not grouping.key:
         return np.zeros(clues.num_rows, np.int64), pa.table({"clues_key": [0]})
@@ -131,7 +133,8 @@ def _clue_codes(records: Records, grouping: Grouping, clues: pa.Table) -> tuple[
     connection.register(
         "asking", clues.select(list(dict.fromkeys(listed))).append_column("clues_row", numbers)
     )
-    text = ", ".join(f"{quoted(name)}::VARCHAR AS k{i}" for i, name in enumerate(listed))
+    typed = zip(listed, _key_types(records, grouping, clues), strict=True)
+    text = ", ".join(f"{quoted(name)}::{kind} AS k{i}" for i, (name, kind) in enumerate(typed))
     names = ", ".join(f"k{i}" for i in range(len(listed)))
     whole = " AND ".join(f"k{i} IS NOT NULL" for i in range(len(listed)))
     coded = connection.sql(f"""
@@ -148,6 +151,19 @@ def _clue_codes(records: Records, grouping: Grouping, clues: pa.Table) -> tuple[
     return code, keys
 
 
+def _key_types(records: Records, grouping: Grouping, clues: pa.Table) -> list[str]:
+    """The SQL type in which each part of the key is compared."""
+    if not grouping.key:
+        return []
+    names = ", ".join(quoted(theirs) for _, theirs in grouping.key)
+    held = records.connection().sql(f"SELECT {names} FROM {quoted(grouping.source)}").types
+    whole = [pa.types.is_signed_integer(clues.schema.field(ours).type) for ours, _ in grouping.key]
+    return [
+        "BIGINT" if asked and str(kind) in WHOLE else "VARCHAR"
+        for asked, kind in zip(whole, held, strict=True)
+    ]
+
+
 def _sorted(
     records: Records,
     grouping: Grouping,
@@ -160,7 +176,11 @@ def _sorted(
     connection = records.connection().cursor()
     carried = [quoted(name) for name in dict.fromkeys(columns)]
     carried += [f"({sql}) AS c{i}" for i, sql in enumerate(computed)]
-    wanted = [f"{quoted(theirs)}::VARCHAR AS r{i}" for i, (_, theirs) in enumerate(grouping.key)]
+    kinds = _key_types(records, grouping, clues)
+    wanted = [
+        f"{quoted(theirs)}::{kind} AS r{i}"
+        for i, ((_, theirs), kind) in enumerate(zip(grouping.key, kinds, strict=True))
+    ]
     key_code, join = "0", ""
     if grouping.key:
         connection.register("wanted_keys", keys)
