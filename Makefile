@@ -12,7 +12,7 @@ HOME_DIR ?= home
 export MLFLOW_DISABLE_TELEMETRY := true
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test check bench schema lock clean
+.PHONY: demo test check bench bench-peers schema lock clean
 
 demo: $(VENV)/run.stamp
 	$(BIN)/clues demo --home $(HOME_DIR) --clues $(CLUES_DEMO) $(if $(filter 0,$(SERVE)),--no-serve,--serve)
@@ -29,6 +29,16 @@ check: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m bench.run --only "$(ONLY)"
 
+# Peers pin what the project cannot live with: each has an environment of its own. Without them
+# `make bench` says which comparison it did not measure. A lock names all that is needed, and not
+# what its .overrides leave out: hence --no-deps.
+bench-peers: .venv-fastprop/stamp .venv-triage/stamp
+
+.venv-%/stamp: bench/peers/%.lock
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	touch $@
+
 schema: $(VENV)/run.stamp
 	$(BIN)/python -m cli.schemas
 
@@ -38,6 +48,12 @@ lock:
 	  uv pip compile pyproject.toml --extra install $$extra --python-version 3.11 --python-platform linux \
 	    --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	    -o $$( [ -z "$$extra" ] && echo requirements.lock || echo requirements-dev.lock ) || exit 1; \
+	done
+	for peer in fastprop triage; do \
+	  uv pip compile bench/peers/$$peer.in \
+	    $$( [ -f bench/peers/$$peer.overrides ] && echo --overrides bench/peers/$$peer.overrides ) \
+	    --python-version 3.11 --python-platform linux \
+	    --generate-hashes --no-emit-index-url --no-header --no-annotate -o bench/peers/$$peer.lock || exit 1; \
 	done
 
 $(VENV)/bin/python:

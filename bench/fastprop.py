@@ -33,9 +33,9 @@ def comparisons() -> Iterator[Comparison]:
     .fastprop.fit           the same with the fit, without which it cannot transform
     .fastprop.one_pipeline  transform alone, in one pipeline as its manual shows
     """
-    python = interpreter(".venv-peers")
+    python = interpreter(".venv-fastprop")
     if python is None:
-        print("features.s.fastprop: NOT MEASURED, there is no .venv-peers; run make bench-peers")
+        print("features.s.fastprop: NOT MEASURED, there is no .venv-fastprop; run make bench-peers")
         return
     records, clues = make_world(SIZES["s"])
     cores, defined = available_cores(), definitions()

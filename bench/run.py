@@ -7,13 +7,15 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import equal, explain, features, online, spark
+from bench import chicago, equal, explain, fastprop, features, online, spark
 from bench.measure import Comparison
 
 SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "features.m": features.medium,
     "features.l": features.large,
     "features.growth_exponent": features.large,
+    "features.s.fastprop": fastprop.comparisons,
+    "features.chicago_vs_triage": chicago.comparisons,
     "features.equal": equal.comparisons,
     "features.spark": spark.comparisons,
     "features.online": online.comparisons,

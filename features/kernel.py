@@ -138,31 +138,94 @@ def _pop(heap, size, value):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def distinct(entry, leave, code, codes, first, last, lead, tail, moment, count):  # type: ignore[no-untyped-def]
-    """How many different `code`s (0..codes-1; negative = no value) the active records have."""
+def entering(entry, first, last, lead, tail, moment, enters):  # type: ignore[no-untyped-def]
+    """The first clue, in sorted order, at whose moment each record has entered; `tail` for none."""
+    for k in range(len(first)):
+        q = lead[k]
+        for i in range(first[k], last[k]):
+            while q < tail[k] and moment[q] <= entry[i]:
+                q += 1
+            enters[i] = q
+
+
+@njit(cache=True, nogil=True)
+def next_alike(code, codes, first, last, following):  # type: ignore[no-untyped-def]
+    """The next record of the key with the same `code` (0..codes-1; negative = none), or -1."""
+    seen = np.full(codes, NONE, np.int64)
+    for k in range(len(first)):
+        for i in range(last[k] - 1, first[k] - 1, -1):
+            c = code[i]
+            following[i] = seen[c] if c >= 0 else NONE
+            if c >= 0:
+                seen[c] = i
+        for i in range(first[k], last[k]):
+            if code[i] >= 0:
+                seen[code[i]] = NONE
+
+
+@njit(cache=True, nogil=True)
+def distinct(  # type: ignore[no-untyped-def]
+    entry, leave, code, codes, enters, following, first, last, lead, tail, moment, count
+):
+    """How many different `code`s (0..codes-1; negative = no value) the active records have.
+
+    Takes what `entering` and `next_alike` gave.
+    """
     held = np.zeros(codes, np.int64)
     for k in range(len(first)):
         low, high = first[k], last[k]
-        ordered = exits_in_order(entry, leave, low, high)
-        order = np.arange(low, high) if ordered else low + np.argsort(leave[low:high])
-        i, j, n = low, 0, 0
-        for q in range(lead[k], tail[k]):
-            t = moment[q]
-            while i < high and entry[i] < t:
-                if code[i] >= 0 and leave[i] > entry[i]:
-                    n += held[code[i]] == 0
-                    held[code[i]] += 1
-                i += 1
-            while j < high - low and leave[order[j]] < t:
-                r = order[j]
-                if code[r] >= 0 and leave[r] > entry[r]:
-                    held[code[r]] -= 1
-                    n -= held[code[r]] == 0
-                j += 1
-            count[q] = n
-        for r in range(low, high):
-            if code[r] >= 0:
-                held[code[r]] = 0
+        if exits_in_order(entry, leave, low, high):
+            _distinct_by_steps(
+                leave, code, enters, following, low, high, lead[k], tail[k], moment, count
+            )
+        else:
+            _distinct_by_holding(
+                entry, leave, code, held, low, high, lead[k], tail[k], moment, count
+            )
+
+
+@njit(cache=True, nogil=True)
+def _distinct_by_steps(leave, code, enters, following, low, high, lead, tail, moment, count):  # type: ignore[no-untyped-def]
+    """Exits in order: of records alike the one that entered last also leaves last, so it alone
+    stands for all, from its entry until the next one's entry or its own exit.
+    """
+    steps = np.zeros(tail - lead + 1, np.int64)
+    q = lead
+    for i in range(low, high):
+        while q < tail and moment[q] <= leave[i]:
+            q += 1
+        if code[i] >= 0:
+            end = q if following[i] < 0 else min(q, np.int64(enters[following[i]]))
+            steps[enters[i] - lead] += 1
+            steps[end - lead] -= 1
+    n = 0
+    for at in range(tail - lead):
+        n += steps[at]
+        count[lead + at] = n
+
+
+@njit(cache=True, nogil=True)
+def _distinct_by_holding(entry, leave, code, held, low, high, lead, tail, moment, count):  # type: ignore[no-untyped-def]
+    """Exits in any order: how many records of each code are active; `held` comes and goes as 0."""
+    order = low + np.argsort(leave[low:high])
+    i, j, n = low, 0, 0
+    for q in range(lead, tail):
+        t = moment[q]
+        while i < high and entry[i] < t:
+            if code[i] >= 0 and leave[i] > entry[i]:
+                n += held[code[i]] == 0
+                held[code[i]] += 1
+            i += 1
+        while j < high - low and leave[order[j]] < t:
+            r = order[j]
+            if code[r] >= 0 and leave[r] > entry[r]:
+                held[code[r]] -= 1
+                n -= held[code[r]] == 0
+            j += 1
+        count[q] = n
+    for r in range(low, high):
+        if code[r] >= 0:
+            held[code[r]] = 0
 
 
 @njit(cache=True, nogil=True)

@@ -17,6 +17,7 @@ from governance.reading import Records
 Ints = npt.NDArray[np.int64]
 MICROS_PER_DAY = 86_400_000_000
 TIMES = ("key_code", "record_no", "entry_us", "happened_us", "retracted_us")
+WHOLE = ("BIGINT", "INTEGER", "SMALLINT", "TINYINT")
 ROWS_PER_RUN, ROWS_PER_BATCH = 500_000, 250_000
 
 
@@ -50,41 +51,85 @@ class Slices:
         return self._leave[window_days]
 
 
+class Asked:
+    """The clues that are asked about, and the records. Groupings with the clue's key in common
+    share its codes.
+    """
+
+    def __init__(self, records: Records, clues: pa.Table) -> None:
+        self.records, self.clues = records, clues
+        self._codes: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[Ints, pa.Table]] = {}
+
+    def key_types(self, grouping: Grouping) -> tuple[str, ...]:
+        """The SQL type in which each part of a grouping's key is compared.
+
+        Whole numbers are compared as such; otherwise both sides are compared as text, so that 60609
+        and '60609' are one.
+        """
+        if not grouping.key:
+            return ()
+        names = ", ".join(quoted(theirs) for _, theirs in grouping.key)
+        held = self.records.connection().sql(f"SELECT {names} FROM {quoted(grouping.source)}").types
+        given = [self.clues.schema.field(ours).type for ours, _ in grouping.key]
+        return tuple(
+            "BIGINT" if pa.types.is_signed_integer(ours) and str(theirs) in WHOLE else "VARCHAR"
+            for ours, theirs in zip(given, held, strict=True)
+        )
+
+    def codes(self, names: tuple[str, ...], kinds: tuple[str, ...]) -> tuple[Ints, pa.Table]:
+        """Each clue's key as a dense code (-1 where any part is NULL), and the table of keys.
+
+        `names` are columns of the clues, compared as `kinds`.
+        """
+        if not names:
+            return np.zeros(self.clues.num_rows, np.int64), pa.table({"clues_key": [0]})
+        if (names, kinds) not in self._codes:
+            self._codes[names, kinds] = self._coded(names, kinds)
+        return self._codes[names, kinds]
+
+    def _coded(self, names: tuple[str, ...], kinds: tuple[str, ...]) -> tuple[Ints, pa.Table]:
+        connection = self.records.connection().cursor()
+        rows = self.clues.num_rows
+        asking = self.clues.select(list(dict.fromkeys(names)))
+        connection.register("asking", asking.append_column("clues_row", pa.array(np.arange(rows))))
+        typed = [
+            f"{quoted(name)}::{kind} AS k{i}"
+            for i, (name, kind) in enumerate(zip(names, kinds, strict=True))
+        ]
+        parts = [f"k{i}" for i in range(len(names))]
+        whole = " AND ".join(f"{part} IS NOT NULL" for part in parts)
+        coded = connection.sql(f"""
+            SELECT clues_row, {", ".join(parts)},
+                   dense_rank() OVER (ORDER BY {", ".join(parts)}) - 1 AS code
+            FROM (SELECT clues_row, {", ".join(typed)} FROM asking) WHERE {whole}
+        """).to_arrow_table()
+        code = np.full(rows, -1, np.int64)
+        code[coded["clues_row"].to_numpy()] = coded["code"].to_numpy()
+        return code, coded.drop_columns(["clues_row"]).group_by(["code", *parts]).aggregate([])
+
+
 def micros(column: pa.ChunkedArray | pa.Array) -> Ints:
     """A timestamp column as int64 microseconds; nulls as FOREVER."""
     times = column.cast(pa.timestamp("us")).cast(pa.int64()).fill_null(FOREVER)
     return np.asarray(times.to_numpy(zero_copy_only=False), np.int64)
 
 
-def slices_of(
-    records: Records,
-    grouping: Grouping,
-    clues: pa.Table,
-    columns: Sequence[str],
-    computed: Sequence[str] = (),
-) -> Slices:
-    """All at once: the records that share `grouping`'s key with any clue, and the clues.
-
-    `columns` are carried along; `computed` are SQL expressions, carried as c0, c1, ...
-    """
-    code, reader = _sorted(records, grouping, clues, columns, computed)
-    return cut(reader.read_all(), code, clues)
-
-
 def slices_in_runs(
-    records: Records,
+    asked: Asked,
     grouping: Grouping,
-    clues: pa.Table,
     columns: Sequence[str],
     computed: Sequence[str] = (),
     rows_per_run: int = ROWS_PER_RUN,
 ) -> Iterator[tuple[Ints, pa.Table, Slices]]:
-    """The same in runs of whole keys, from one sort: rows of `clues`, those clues, their slices.
+    """The records that share `grouping`'s key with any clue, from one sort, in runs of whole keys.
 
-    A run holds about `rows_per_run` records, more only where one key alone has them; that, and
-    what DuckDB may take before it spills, bounds the memory. Every clue comes in exactly one run.
+    Yields rows of the clues, those clues, and their slices. `columns` are carried along; `computed`
+    are SQL expressions, carried as c0, c1, ... A run holds about `rows_per_run` records, more only
+    where one key alone has them; that, and what DuckDB may take before it spills, bounds the
+    memory. Every clue comes in exactly one run.
     """
-    code, reader = _sorted(records, grouping, clues, columns, computed)
+    code, reader = _sorted(asked, grouping, columns, computed)
+    clues = asked.clues
     held: list[pa.RecordBatch] = []
     waiting, begin = 0, 0
     for batch in reader:
@@ -118,49 +163,19 @@ def _run(
     return part, some, cut(rows, code[part], some)
 
 
-def _clue_codes(records: Records, grouping: Grouping, clues: pa.Table) -> tuple[Ints, pa.Table]:
-    """Each clue's key as a dense code (-1 where any part is NULL), and the table of keys.
-
-    Keys of both sides are compared as text, so that 60609 and '60609' are one.
-    """
-    if not grouping.key:
-        return np.zeros(clues.num_rows, np.int64), pa.table({"clues_key": [0]})
-    connection = records.connection().cursor()
-    listed = [ours for ours, _ in grouping.key]
-    numbers = pa.array(np.arange(clues.num_rows))
-    connection.register(
-        "asking", clues.select(list(dict.fromkeys(listed))).append_column("clues_row", numbers)
-    )
-    text = ", ".join(f"{quoted(name)}::VARCHAR AS k{i}" for i, name in enumerate(listed))
-    names = ", ".join(f"k{i}" for i in range(len(listed)))
-    whole = " AND ".join(f"k{i} IS NOT NULL" for i in range(len(listed)))
-    coded = connection.sql(f"""
-        SELECT clues_row, {names}, dense_rank() OVER (ORDER BY {names}) - 1 AS code
-        FROM (SELECT clues_row, {text} FROM asking) WHERE {whole}
-    """).to_arrow_table()
-    code = np.full(clues.num_rows, -1, np.int64)
-    code[coded["clues_row"].to_numpy()] = coded["code"].to_numpy()
-    keys = (
-        coded.drop_columns(["clues_row"])
-        .group_by(["code", *(f"k{i}" for i in range(len(listed)))])
-        .aggregate([])
-    )
-    return code, keys
-
-
 def _sorted(
-    records: Records,
-    grouping: Grouping,
-    clues: pa.Table,
-    columns: Sequence[str],
-    computed: Sequence[str],
+    asked: Asked, grouping: Grouping, columns: Sequence[str], computed: Sequence[str]
 ) -> tuple[Ints, pa.RecordBatchReader]:
     """Each clue's key code, and the records with a key of theirs by (key, entry), streamed."""
-    code, keys = _clue_codes(records, grouping, clues)
-    connection = records.connection().cursor()
+    kinds = asked.key_types(grouping)
+    code, keys = asked.codes(tuple(ours for ours, _ in grouping.key), kinds)
+    connection = asked.records.connection().cursor()
     carried = [quoted(name) for name in dict.fromkeys(columns)]
     carried += [f"({sql}) AS c{i}" for i, sql in enumerate(computed)]
-    wanted = [f"{quoted(theirs)}::VARCHAR AS r{i}" for i, (_, theirs) in enumerate(grouping.key)]
+    wanted = [
+        f"{quoted(theirs)}::{kind} AS r{i}"
+        for i, ((_, theirs), kind) in enumerate(zip(grouping.key, kinds, strict=True))
+    ]
     key_code, join = "0", ""
     if grouping.key:
         connection.register("wanted_keys", keys)

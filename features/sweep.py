@@ -33,6 +33,7 @@ class Sweep:
         self._value = lru_cache(maxsize=None)(self._value_of)
         self._summable = lru_cache(maxsize=None)(self._summable_of)
         self._codes = lru_cache(maxsize=None)(self._codes_of)
+        self._following = lru_cache(maxsize=None)(self._following_of)
         self._counted = lru_cache(maxsize=None)(self._count_and_sum)
         self._greatest = lru_cache(maxsize=None)(self._greatest_of)
 
@@ -63,6 +64,8 @@ class Sweep:
             return {feature.name: self.column(feature) for feature in features}
         for column in {str(f.column) for f in features if f.kind in ("sum", "mean", "min", "max")}:
             self._value(column)
+        for column in {str(f.column) for f in features if f.kind == "distinct"}:
+            self._following(column)
         with ThreadPoolExecutor(self.threads) as pool:
             found = pool.map(self.column, features)
             return dict(zip((feature.name for feature in features), found, strict=True))
@@ -107,7 +110,8 @@ class Sweep:
         return self._placed(np.where(found >= 0, days, np.nan))
 
     def _distinct(self, feature: Feature) -> pa.Array:
-        code, codes = self._codes(str(feature.column))
+        column = str(feature.column)
+        code, codes = self._codes(column)
         leave, s = self.slices.leave(feature.window_days), self.slices
         count = np.zeros(len(s.moment), np.int64)
 
@@ -116,6 +120,8 @@ class Sweep:
             leave,
             code,
             codes,
+            self._enters,
+            self._following(column),
             s.first,
             s.last,
             s.lead,
@@ -224,6 +230,19 @@ class Sweep:
         encoded = given.dictionary_encode()
         code = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
         return code, max(1, len(encoded.dictionary))
+
+    def _following_of(self, column: str) -> npt.NDArray[np.int32]:
+        code, codes = self._codes(column)
+        following = np.empty(len(code), np.int32)
+        kernel.next_alike(code, codes, self.slices.first, self.slices.last, following)
+        return following
+
+    @cached_property
+    def _enters(self) -> npt.NDArray[np.int32]:
+        s = self.slices
+        enters = np.empty(len(s.entry), np.int32)
+        kernel.entering(s.entry, s.first, s.last, s.lead, s.tail, s.moment, enters)
+        return enters
 
     @cached_property
     def _all(self) -> Flags:

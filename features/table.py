@@ -18,7 +18,7 @@ from base.progress import Bar, SilentBar
 from features.condition import columns_used
 from features.definition import Feature, FeatureSet, Grouping
 from features.shapes import RatioGroup
-from features.slices import Ints, slices_in_runs
+from features.slices import Asked, Ints, slices_in_runs
 from features.sweep import Floats, Sweep, finite
 from governance.reading import Records
 
@@ -45,11 +45,12 @@ def build_features(
     ratios = definitions.declared.ratios
     bar.expect(len(groups) + len(ratios))
     columns: dict[str, pa.Array] = {}
+    asked = Asked(records, clues)
     for grouping, features in groups.items():
-        columns |= _swept(grouping, features, clues, records, threads)
+        columns |= _swept(grouping, features, asked, threads)
         bar.advance()
     for ratio in ratios:
-        columns |= _ratios(ratio, definitions, clues, records, threads)
+        columns |= _ratios(ratio, definitions, asked, threads)
         bar.advance()
     columns |= {f.name: plain(f, clues) for f in definitions.features if f.grouping is None}
     return assembled(definitions, clues, columns)
@@ -64,13 +65,13 @@ def _by_grouping(definitions: FeatureSet) -> dict[Grouping, list[Feature]]:
 
 
 def _swept(
-    grouping: Grouping, features: list[Feature], clues: pa.Table, records: Records, threads: int
+    grouping: Grouping, features: list[Feature], asked: Asked, threads: int
 ) -> dict[str, pa.Array]:
     """Each feature's values in the order of `clues`; large sources in runs of whole keys."""
     columns = [str(f.column) for f in features if f.kind in NEEDS_VALUES]
     parts: list[Ints] = []
     done: list[dict[str, pa.Array]] = []
-    for part, asking, slices in slices_in_runs(records, grouping, clues, columns):
+    for part, asking, slices in slices_in_runs(asked, grouping, columns):
         parts.append(part)
         done.append(Sweep(slices, asking, threads).columns(features))
         del slices
@@ -84,18 +85,18 @@ def _swept(
 
 
 def _ratios(
-    ratio: RatioGroup, definitions: FeatureSet, clues: pa.Table, records: Records, threads: int
+    ratio: RatioGroup, definitions: FeatureSet, asked: Asked, threads: int
 ) -> dict[str, pa.Array]:
     """Shares shrunk from the root of the ladder upwards: p = (k + s * p_parent) / (n + s)."""
     features = [feature for feature in definitions.features if feature.ratio == ratio]
     hit = f"CASE WHEN {ratio.numerator} THEN 1 ELSE 0 END::BIGINT"
     used = sorted(columns_used(ratio.numerator) | columns_used(ratio.where))
     shares: dict[str, Floats] = {
-        feature.name: np.full(clues.num_rows, ratio.prior) for feature in features
+        feature.name: np.full(asked.clues.num_rows, ratio.prior) for feature in features
     }
     for step in reversed(ratio.ladder):
         grouping = Grouping(ratio.source, tuple(step.items()), ratio.where)
-        for part, asking, slices in slices_in_runs(records, grouping, clues, used, [hit]):
+        for part, asking, slices in slices_in_runs(asked, grouping, used, [hit]):
             sweep = Sweep(slices, asking, threads)
             for feature in features:
                 count, hits = sweep.counts("c0", feature.window_days)

@@ -1,6 +1,6 @@
 """getML FastProp as a peer, in a process and an environment of its own.
 
-    .venv-peers/bin/python bench/peers/fastprop_peer.py FOLDER THREADS
+    .venv-fastprop/bin/python bench/peers/fastprop_peer.py FOLDER THREADS
 
 FOLDER has records.parquet and clues.parquet of bench.worlds; the engine's home and the values go
 there too. Each line on stdin is one job, `fit WAY`, `transform WAY` or `write WAY`, answered

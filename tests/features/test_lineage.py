@@ -14,7 +14,7 @@ from base.errors import NotFound
 from features.brute import AGGREGATES, Past, in_order
 from features.definition import Grouping
 from features.lineage import records_behind
-from features.slices import slices_of
+from features.slices import Asked, slices_in_runs
 from features.sweep import Sweep
 from features.table import build_features
 from governance.reading import Records
@@ -112,7 +112,7 @@ def stopped_at(asked: pa.Table, paid: pa.Table) -> dict[str, list[tuple[int, ...
     with worlds.records_of(paid.append_column("serial", serial), no_outcomes()) as records:
         grouping = EXTREMES[0].grouping
         assert grouping is not None
-        slices = slices_of(records, grouping, asked, ["cents", "serial"])
+        [(_, _, slices)] = slices_in_runs(Asked(records, asked), grouping, ["cents", "serial"])
         sweep, numbers = Sweep(slices, asked, threads=1), slices.records["serial"].to_pylist()
     for feature in EXTREMES:
         column = "cents" if feature.kind in ("min", "max") else None
