@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import chicago, equal, explain, fastprop, features, online, spark
+from bench import chicago, equal, explain, fastprop, features, online, spark, tuning
 from bench.measure import Comparison
 
 SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
@@ -19,6 +19,7 @@ SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "features.equal": equal.comparisons,
     "features.spark": spark.comparisons,
     "features.online": online.comparisons,
+    "tune": tuning.comparisons,
     "explain": explain.comparisons,
 }
 

@@ -22,6 +22,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
+from base.bilingual import Bilingual
 from base.declared import load_declared
 from base.errors import Refused
 from features.slices import micros
@@ -41,6 +42,7 @@ class _OfficePlaces(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     office_id: str
+    title: Bilingual
     weekly_capacity: Annotated[int, Field(ge=0)]
 
 
@@ -96,11 +98,20 @@ class AtCapacity:
 
 def weekly_places(jurisdiction: Path) -> dict[str, int] | None:
     """office_id -> clues it can verify in a week; None where no offices are declared."""
-    path = jurisdiction / FILE
-    if not path.is_file():
+    if not (jurisdiction / FILE).is_file():
         return None
-    declared = load_declared(path, _OfficesPlaces)
-    return {office.office_id: office.weekly_capacity for office in declared.offices}
+    return {office.office_id: office.weekly_capacity for office in _offices(jurisdiction)}
+
+
+def office_titles(jurisdiction: Path) -> dict[str, Bilingual]:
+    """office_id -> its title; empty where no offices are declared."""
+    if not (jurisdiction / FILE).is_file():
+        return {}
+    return {office.office_id: office.title for office in _offices(jurisdiction)}
+
+
+def _offices(jurisdiction: Path) -> tuple[_OfficePlaces, ...]:
+    return load_declared(jurisdiction / FILE, _OfficesPlaces).offices
 
 
 def queues_of(clues: pa.Table, places: Mapping[str, int], share: float = 1.0) -> Queues:

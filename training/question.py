@@ -21,7 +21,7 @@ from features.definition import Feature
 from features.table import build_features
 from governance.home import Home
 from governance.reading import Records
-from training.capacity import weekly_places
+from training.capacity import office_titles, queues_of, weekly_places
 from training.experiment import Experiment
 from training.selection import noted_chances
 from training.training_set import chosen_features
@@ -65,6 +65,9 @@ def ask(home: Home, name: str, experiment: Experiment, records: Records, bar: Ba
     chosen = chosen_features(definitions, experiment)
     clues = _asked_clues(home, experiment)
     _require_columns(clues, experiment)
+    places = weekly_places(home.jurisdiction.folder)
+    if places is not None:
+        queues_of(clues, places)  # refuses an office without places, before features are computed
     threads = Settings().threads
     rows = build_features(definitions, clues, records, threads=threads, progress=bar)
     identity = {
@@ -87,7 +90,7 @@ def ask(home: Home, name: str, experiment: Experiment, records: Records, bar: Ba
         studies=home.path / "studies",
         rivals=home.path / "rivals",
         noted=noted_chances(home) if _asks_known(experiment) else {},
-        places=weekly_places(home.jurisdiction.folder),
+        places=places,
     )
 
 
@@ -136,9 +139,10 @@ def _require_columns(clues: pa.Table, experiment: Experiment) -> None:
 
 
 def _titles(home: Home) -> Titles:
-    """Titles of values that reviewers read: functions and supervision models."""
+    """Titles of values that reviewers read: functions, supervision models and offices."""
     models = load_supervision_models(home.jurisdiction)
     return {
         "function": FUNCTION_TITLES,
         "supervision_model": {model.name: model.head.title for model in models},
+        "office_id": office_titles(home.jurisdiction.folder),
     }

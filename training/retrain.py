@@ -53,15 +53,16 @@ def retrain(
 ) -> dict[str, Any]:
     """Train `name` again, weigh the scorer beside the champion, and write the proposal.
 
-    Never changes the champion. Raises NotReady where nothing is ripe or nothing new arrived since
+    Its tests move on with the outcomes, as late as clues are ripe by what is known now. Never changes the champion. Raises NotReady where nothing is ripe or nothing new arrived since
     the champion learned, Conflict while another retraining of this home runs (with `wait`, its end
     is awaited), and whatever training refuses.
     """
     with _alone(home, wait):
-        stem, experiment = find_experiment(home.jurisdiction.folder / "experiments", name)
+        stem, declared = find_experiment(home.jurisdiction.folder / "experiments", name)
         with stages.stage("look"):
+            experiment = _ripe_by_now(home, declared, clock)
             require_something_new(home, stem, experiment)
-        result = train(home, name, clock, stages)
+        result = train(home, name, clock, stages, experiment)
         with stages.stage("propose"):
             weighed = weigh(home, result.scorer)
             path = _write_proposal(home, weighed, result.run, stem, clock, str(result.report))
@@ -104,6 +105,13 @@ def require_something_new(home: Home, stem: str, experiment: Experiment) -> None
             got=f"the same {len(learned.labels)} labels that it learned from",
             cure=_cure(experiment, learned),
         )
+
+
+def _ripe_by_now(home: Home, declared: Experiment, clock: Clock) -> Experiment:
+    known_until = _learned(home, declared, declared.splits[-1]).known_until
+    if known_until is None:
+        return declared
+    return moved_on(declared, min(known_until, clock.now()))
 
 
 def moved_on(experiment: Experiment, until: datetime) -> Experiment:

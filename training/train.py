@@ -32,11 +32,16 @@ from training.training_set import keep_training_set
 GOLDEN_ROWS = 16
 
 
-def train(home: Home, name: str, clock: Clock, stages: Stages) -> TrainResult:
-    """Run the experiment `name` on a home. Raises NotFound, NotReady or Refused, with the cure."""
+def train(
+    home: Home, name: str, clock: Clock, stages: Stages, asked: Experiment | None = None
+) -> TrainResult:
+    """Run the experiment `name` on a home; `asked` stands in for what is declared under that name.
+
+    Raises NotFound, NotReady or Refused, with the cure.
+    """
     started = _milliseconds(clock)
-    stem, experiment = find_experiment(home.jurisdiction.folder / "experiments", name)
-    experiment, warnings = _with_present_rivals(home, experiment)
+    stem, declared = find_experiment(home.jurisdiction.folder / "experiments", name)
+    experiment, warnings = _with_present_rivals(home, asked or declared)
     with Records(home) as records:
         with stages.stage("features") as bar:
             question = ask(home, stem, experiment, records, bar)

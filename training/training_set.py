@@ -104,7 +104,10 @@ def keep_training_set(training_set: TrainingSet, folder: Path) -> Path:
     path = folder / f"{training_set.digest}.parquet"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        pq.write_table(training_set.table, path)
+        # A kill in the middle must not leave half a file under a whole one's name.
+        draft = path.with_suffix(".new")
+        pq.write_table(training_set.table, draft)
+        draft.replace(path)
     return path
 
 

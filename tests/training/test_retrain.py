@@ -12,6 +12,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from base.errors import Conflict, NotReady, Refused
@@ -298,3 +300,22 @@ def test_the_manifest_tells_what_a_retraining_learned_from(
     )
     assert new.versions["outcomes"] == old.versions["outcomes"] + 1
     assert new.training_set != old.training_set
+
+
+def test_a_retraining_is_judged_on_the_newest_ripe_clues(province: Home, tmp_path: Path) -> None:
+    """Nobody edits the dates: the last test moves on with the outcomes that are known by now."""
+    home = copy_of(province, tmp_path)
+    _, declared = find_experiment(home.jurisdiction.folder / "experiments", "became_case")
+    late = late_outcomes(home, tmp_path, count=1)
+    head, row = late.read_text("utf-8").split()
+    told_late = ",".join([*row.split(",")[:2], "2026-03-01T00:00:00", "2026-03-02T00:00:00"])
+    late.write_text(f"{head}\n{told_late}\n", "utf-8")
+    later = FixedClock(datetime(2026, 11, 1))
+    take_outcomes(home, late, later)
+    moved = moved_on(declared, datetime(2026, 3, 3)).splits[-1]
+    assert moved.test_from == datetime(2024, 11, 1)
+    told = retrain(home, "became_case", later, silent())
+    assert read_manifest(home.scorers / told["scorer"]).trained_until == moved.test_from.isoformat()
+    scores = pq.read_table(Path(told["report"]).parent / "test_scores.parquet")
+    raised = scores.filter(pc.field("split") == 2)["raised_at"].to_pylist()
+    assert moved.test_from <= min(raised) <= max(raised) < moved.test_until
