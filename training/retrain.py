@@ -53,9 +53,10 @@ def retrain(
 ) -> dict[str, Any]:
     """Train `name` again, weigh the scorer beside the champion, and write the proposal.
 
-    Its tests move on with the outcomes, as late as clues are ripe by what is known now. Never changes the champion. Raises NotReady where nothing is ripe or nothing new arrived since
-    the champion learned, Conflict while another retraining of this home runs (with `wait`, its end
-    is awaited), and whatever training refuses.
+    Its tests move on with the outcomes, as late as clues are ripe by what is known now. Never
+    changes the champion. Raises NotReady where nothing is ripe or nothing new arrived since the
+    champion learned, Conflict while another retraining of this home runs (with `wait`, its end is
+    awaited), and whatever training refuses.
     """
     with _alone(home, wait):
         stem, declared = find_experiment(home.jurisdiction.folder / "experiments", name)

@@ -160,7 +160,9 @@ def test_nothing_new_and_nothing_ripe_are_refused(province: Home, tmp_path: Path
 
 def test_nothing_ripe_tells_how_many_wait(province: Home, tmp_path: Path) -> None:
     """A horizon longer than the history: no label, so no training."""
-    home = with_own_jurisdiction(province, tmp_path, "horizon_days: 270", "horizon_days: 1300")
+    lag, survival = "reporting_lag_days: 30", ", survival: {step_days: 30}"
+    old, new = f"horizon_days: 270, {lag}{survival}", f"horizon_days: 1300, {lag}"
+    home = with_own_jurisdiction(province, tmp_path, old, new)
     with pytest.raises(NotReady, match=r"ripe by 2024-09-01.*not ripe yet"):
         retrain(home, "became_case", FixedClock(NOON), silent())
 

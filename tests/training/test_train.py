@@ -38,7 +38,11 @@ def test_the_training_set_is_kept_under_its_digest(province: Home) -> None:
     kept = pq.read_table(province.training_sets / f"{manifest.training_set}.parquet")
     assert set(np.unique(kept["label"].to_numpy())) == {0.0, 1.0}
     names = [feature.name for feature in manifest.features]
-    assert kept.column_names == ["clue_id", "moment", "subject_id", "label", *names]
+    assert kept.column_names == ["clue_id", "moment", "subject_id", "label", "label_weight", *names]
+    # Survival: a clue that could be followed for half of the horizon stands for more than itself.
+    weight = kept["label_weight"].to_numpy()
+    assert weight.min() > 0
+    assert weight.mean() == pytest.approx(1)
     assert not any(name.startswith("office_habit") for name in names)
 
 
