@@ -37,6 +37,13 @@ COUNTS = {
         en="without a label in the test: ranked, not judged",
     ),
 }
+# Last words on a clue that decide nothing.
+UNDECIDED = {
+    "returned": Bilingual(zh="退回", en="returned"),
+    "withdrawn": Bilingual(zh="撤销", en="withdrawn"),
+    "case_withdrawn": Bilingual(zh="立案后撤回", en="case withdrawn later"),
+    "merged": Bilingual(zh="并入其他线索", en="merged into another clue"),
+}
 
 
 @dataclass(frozen=True)
@@ -49,10 +56,16 @@ class Warned:
 
 def counts_in_words(counts: Mapping[str, int]) -> list[tuple[Bilingual, str]]:
     """Each count with what it counts; one that is not known here keeps its name."""
-    return [
-        (COUNTS.get(name, Bilingual(zh=name, en=name.replace("_", " "))), f"{count:,}")
-        for name, count in counts.items()
-    ]
+    return [(_words(name), f"{count:,}") for name, count in counts.items()]
+
+
+def _words(name: str) -> Bilingual:
+    status = UNDECIDED.get(name.removeprefix("train_undecided_"))
+    if status is not None:
+        return Bilingual(
+            zh=f"学习期内{status.zh}，未有定论", en=f"in training, {status.en}: nothing decided"
+        )
+    return COUNTS.get(name, Bilingual(zh=name, en=name.replace("_", " ")))
 
 
 def input_warnings(features: Sequence[ScoredFeature], test: pa.Table) -> tuple[Warned, ...]:

@@ -128,6 +128,7 @@ def write_report(
             headline=_headline(judged),
             overview=overview,
             ranking_title=ranking_title,
+            survival=getattr(experiment.label, "survival", None) is not None,
             timeline=timeline([each.split for each in judged]),
             splits=[
                 _split(number, each, found, known)

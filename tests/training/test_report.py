@@ -22,6 +22,8 @@ from training.capacity import found_at_capacity
 from training.contributions import contributions
 from training.evaluate import Judged
 from training.fit import margins
+from training.inputs_told import counts_in_words
+from training.label import Labels
 from training.learning_curve import CurvePoint
 from training.report import Findings, write_report
 from training.since_champion import NO_CHAMPION, load_champion, since_champion
@@ -247,3 +249,14 @@ def test_no_subject_is_named(judged: tuple[Judged, ...], tmp_path: Path) -> None
     for whose in ("subject-1-", "subject-2-", "c1-0", "c2-0"):
         assert whose not in html
         assert whose not in card
+
+
+def test_every_count_of_a_label_has_words_in_both_languages() -> None:
+    """A status that decides nothing is told by its name; no machine's word stands in a report."""
+    undecided = dict.fromkeys(("returned", "withdrawn", "merged", "case_withdrawn"), 1)
+    one = np.ones(1)
+    counts = Labels(one, 1, 1, weight=one, standing=one > 0, undecided=undecided).counts
+    told = counts_in_words({f"train_{name}": count for name, count in counts.items()})
+    for words, _ in told[1:]:
+        assert "train_" not in words.zh + words.en
+        assert "train " not in words.en
