@@ -344,7 +344,8 @@ def _cross_fitted(
     margin = np.full(len(rows.label), np.nan)
     moments = np.unique(rows.moment)
     if len(moments) > 1:
-        for part in np.array_split(moments[1:], min(folds, len(moments) - 1)):
+        # The first part only teaches: margins of trees that saw next to nothing say nothing.
+        for part in np.array_split(moments, min(folds + 1, len(moments)))[1:]:
             later = (rows.moment >= part[0]) & (rows.moment <= part[-1])
             earlier = rows.moment < part[0]
             if has_both_classes(rows.label[earlier]):

@@ -11,6 +11,7 @@ from training_worlds import asked, drawn_rows, scored
 
 from base.errors import Refused
 from scoring.calibration import SigmoidCalibrator
+from training.experiment import Experiment
 from training.fit import (
     Rows,
     _calibrated,
@@ -202,3 +203,20 @@ def test_a_calibrator_never_turns_the_order_round() -> None:
     said = found.probability(margin)
     assert (np.diff(said) >= 0).all()
     assert said.mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_margins_that_calibrate_come_from_trees_that_saw_a_fair_part(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Four folds: the first fifth of the moments only teaches, and each later fold sees it all."""
+    rows, seen = drawn_rows(), []
+
+    def spy(experiment: Experiment, features: object, taught: Rows, *rest: object) -> lgb.Booster:
+        seen.append(taught.moment)
+        return grow_trees(experiment, FEATURES, taught, 1)
+
+    monkeypatch.setattr("training.fit.grow_trees", spy)
+    fit(asked(calibration={"method": "sigmoid", "cross_fit": 4}), FEATURES, rows, 1)
+    moments = np.unique(rows.moment)
+    parts = np.array_split(moments, 5)
+    assert [moment.max() for moment in seen] == [part[-1] for part in parts[:4]] + [moments[-1]]
