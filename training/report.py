@@ -117,6 +117,10 @@ def write_report(
     audited = audits(experiment, last, told[-1], known)
     warnings = input_warnings(last.features, last.test_rows)
     card = model_card(experiment, digest, judged, overview, moves, audited, warnings)
+    if isinstance(champion, Scorer):
+        since = since_champion(champion, last, digest, moves, experiment.seed)
+    else:
+        since = champion
     page = (
         pages()
         .get_template("report.html.j2")
@@ -141,14 +145,15 @@ def write_report(
             audits=audited,
             warnings=warnings,
             card=card,
-            since=champion
-            if isinstance(champion, Bilingual)
-            else since_champion(champion, last, digest, moves, experiment.seed),
+            since=since,
         )
     )
-    folder = reports / f"{stem}-{digest[:12]}"
+    return _written(reports / f"{stem}-{digest[:12]}", page, markdown(card))
+
+
+def _written(folder: Path, page: str, card: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "card.md").write_text(markdown(card), "utf-8")
+    (folder / "card.md").write_text(card, "utf-8")
     path = folder / "report.html"
     path.write_text(page, "utf-8")
     return path
