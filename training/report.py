@@ -60,7 +60,7 @@ from training.plots import (
     wilson,
 )
 from training.shap_plots import dependence_plot, summary_plot
-from training.since_champion import NO_CHAMPION, since_champion
+from training.since_champion import NO_CHAMPION, SinceChampion, since_champion
 from training.stability import consecutive_scorers
 from training.timeline import timeline
 
@@ -117,10 +117,11 @@ def write_report(
     audited = audits(experiment, last, told[-1], known)
     warnings = input_warnings(last.features, last.test_rows)
     card = model_card(experiment, digest, judged, overview, moves, audited, warnings)
-    if isinstance(champion, Scorer):
-        since = since_champion(champion, last, digest, moves, experiment.seed)
-    else:
-        since = champion
+    since: SinceChampion | Bilingual = (
+        champion
+        if isinstance(champion, Bilingual)
+        else since_champion(champion, last, digest, moves, experiment.seed)
+    )
     page = (
         pages()
         .get_template("report.html.j2")
