@@ -92,10 +92,9 @@ def cycles(jurisdiction: Jurisdiction, until: datetime) -> Iterator[datetime]:
 def _lay_out_found(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
     """`known_ids`: clues there are; `found`: clues of this call, typed as the clue table is."""
     connection.execute("CREATE TABLE known_ids (clue_id VARCHAR PRIMARY KEY)")
-    table = tables.open_table(home.table("clues"))
-    if table is not None:
-        ids = table.to_pyarrow_table(columns=["clue_id"])
-        connection.register("earlier", ids)
+    stored = tables.dataset(home.table("clues"))
+    if stored is not None:
+        connection.register("earlier", stored.to_table(columns=["clue_id"]))
         connection.execute("INSERT INTO known_ids SELECT clue_id FROM earlier")
     own = home.jurisdiction.clue_columns
     declared = ", ".join(f"{quoted(name)} {SQL_TYPES[kind]}" for name, kind in own.items())
@@ -174,8 +173,8 @@ def _shaped(jurisdiction: Jurisdiction, model: SupervisionModel) -> str:
 
 def _store(connection: duckdb.DuckDBPyConnection, home: Home, until: datetime) -> None:
     path = home.table("clues")
-    stored = tables.open_table(path)
-    count = 0 if stored is None else stored.to_pyarrow_dataset().count_rows()
+    stored = tables.dataset(path)
+    count = 0 if stored is None else stored.count_rows()
     rows = connection.sql(f"""
         SELECT {count} + row_number() OVER (ORDER BY raised_at, clue_id) AS record_no,
                raised_at AS happened_at, raised_at AS known_at, NULL::TIMESTAMP AS retracted_at,

@@ -15,16 +15,15 @@ from governance.home import Home
 
 def read_clues(home: Home, clue_ids: Iterable[str] | None = None) -> pa.Table:
     """All clues, or those named (unknown ids are simply not there), by moment, then id."""
-    table = tables.open_table(home.table("clues"))
-    if table is None:
+    stored = tables.dataset(home.table("clues"))
+    if stored is None:
         return clue_schema(home.jurisdiction).empty_table()
-    dataset = table.to_pyarrow_dataset()
     chosen = (
         None
         if clue_ids is None
         else pc.field("clue_id").isin(pa.array(list(clue_ids), pa.string()))
     )
-    rows = dataset.to_table(filter=chosen)
+    rows = stored.to_table(filter=chosen)
     return rows.sort_by([("raised_at", "ascending"), ("clue_id", "ascending")])
 
 

@@ -107,10 +107,10 @@ def keep(
 def read(home: Home, record_set: str) -> list[dict[str, Any]]:
     """Every quarantined row of a record set, oldest batch first."""
     home.jurisdiction.contract(record_set)
-    table = tables.open_table(home.quarantine(record_set))
-    if table is None:
+    stored = tables.dataset(home.quarantine(record_set))
+    if stored is None:
         return []
-    ordered = table.to_pyarrow_table().sort_by(
+    ordered = stored.to_table().sort_by(
         [("quarantined_at", "ascending"), ("file", "ascending"), ("row", "ascending")]
     )
     return list(ordered.to_pylist())

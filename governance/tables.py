@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.dataset as pads
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 
@@ -52,6 +53,20 @@ def file_rows(path: Path, version: int | None = None) -> dict[str, int]:
     root = table.table_uri.removeprefix("file://").rstrip("/")
     names = [f"{root}/{name}" for name in added["path"].to_pylist()]
     return dict(sorted(zip(names, added["num_records"].to_pylist(), strict=True)))
+
+
+def dataset(path: Path, version: int | None = None) -> pads.Dataset | None:
+    """The rows of a version as an Arrow dataset, or None where nothing was ever written.
+
+    Read by Arrow's own file system. deltalake's `to_pyarrow_dataset` reads through one written in
+    Python: its threads may still ask for the interpreter when that has begun to end, and the
+    process then aborts after its work is done.
+    """
+    table = open_table(path, version)
+    if table is None:
+        return None
+    schema = pa.schema(table.schema().to_arrow())
+    return pads.dataset(files(path, version), schema=schema, format="parquet")
 
 
 def newer_than(path: Path, version: int) -> bool:

@@ -115,3 +115,14 @@ def test_the_platform_never_reads_the_truth_of_the_simulator() -> None:
     for path in FILES:
         if "experiments" not in path.relative_to(ROOT).parts:
             assert "truth/" not in path.read_text("utf-8").replace("OUT/truth", ""), path.name
+
+
+@pytest.mark.parametrize("path", FILES, ids=names(FILES))
+def test_delta_tables_are_read_by_arrows_own_file_system(path: Path) -> None:
+    """deltalake's file system in Python may abort a process that has done its work and ends."""
+    called = {
+        node.attr
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute)
+    }
+    assert not called & {"to_pyarrow_table", "to_pyarrow_dataset", "to_pandas_dataset"}
