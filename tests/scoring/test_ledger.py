@@ -23,6 +23,7 @@ from base.errors import NotFound
 from scoring.ledger import (
     GivenScore,
     ShadowScore,
+    clue_states,
     durability,
     latest_score,
     metadata,
@@ -120,15 +121,26 @@ def test_an_earlier_ledger_is_brought_up_with_all_it_holds(
     engine = sa.create_engine(url)
     migrate(engine, command.upgrade, "0001")
     assert "shadow_scores" not in sa.inspect(engine).get_table_names()
-    record_scores(engine, [given("a", 1 / 3)])
+    insert_as_it_was(engine, given("a", 1 / 3))
     ledger = open_ledger(url)
     assert latest_score(ledger, "a").margin == 1 / 3
+    with ledger.connect() as connection:
+        (stands,) = connection.execute(sa.select(clue_states)).mappings()
+    assert (stands["clue_id"], stands["state"], stands["margin"]) == ("a", "scored", 1 / 3)
     assert newest_shadow(ledger, "a", "b") == []
     assert differences(engine) == []
     migrate(engine, command.downgrade, "0001")
     migrate(engine, command.upgrade, "head")
     assert latest_score(ledger, "a").margin == 1 / 3
     assert differences(engine) == []
+
+
+def insert_as_it_was(engine: sa.Engine, score: GivenScore) -> None:
+    """A score in the table that the first migration made."""
+    table = sa.Table("scores_given", sa.MetaData(), autoload_with=engine)
+    row = {name: value for name, value in score.row().items() if name in table.c}
+    with engine.begin() as connection:
+        connection.execute(sa.insert(table), row)
 
 
 def _empty_database(postgres: str) -> str:
