@@ -143,7 +143,7 @@ def latest_score(engine: sa.Engine, clue_id: str) -> GivenScore:
         row = connection.execute(query).mappings().first()
     if row is None:
         raise NotFound(wanted="a scored clue", got="no score of it", cure="check the clue's id")
-    return given_of(row)
+    return given_of(dict(row))
 
 
 def newest_scores(engine: sa.Engine) -> list[dict[str, Any]]:

@@ -85,7 +85,8 @@ class ScoreWriter:
             self._commit(batch)
 
     def _take(self) -> list[tuple[Sequence[GivenScore], Future[int]]]:
-        batch, count = [], 0
+        batch: list[tuple[Sequence[GivenScore], Future[int]]] = []
+        count = 0
         while self._waiting and (not batch or count + len(self._waiting[0][0]) <= SCORES_AT_ONCE):
             batch.append(self._waiting.popleft())
             count += len(batch[-1][0])
