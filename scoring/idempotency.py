@@ -99,8 +99,8 @@ def _begin(connection: sa.Connection, asked: Asked, clock: Clock) -> dict[str, A
         "reply": "",
         "at": clock.now(),
     }
-    taken = connection.execute(insert(replies).values(row).on_conflict_do_nothing()).rowcount
-    return None if taken else _found(connection, asked)
+    take = insert(replies).values(row).on_conflict_do_nothing().returning(replies.c.principal)
+    return None if connection.execute(take).first() else _found(connection, asked)
 
 
 def _found(connection: sa.Connection, asked: Asked) -> dict[str, Any] | None:
