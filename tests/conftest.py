@@ -56,7 +56,9 @@ def postgres() -> Iterator[str]:
     ):
         url = running.get_uri().replace("postgresql://", "postgresql+psycopg://")
         yield url
-        with sa.create_engine(url).connect() as connection:  # or its end waits for idle sessions
+        with sa.create_engine(
+            url, poolclass=sa.NullPool
+        ).connect() as connection:  # or its end waits for idle sessions
             connection.execute(
                 sa.text(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

@@ -43,7 +43,8 @@ def new_url(database: str, folder: Path, postgres: str) -> str:
     if database == "sqlite":
         return f"sqlite:///{folder / 'ledger.db'}"
     name = f"ledger_{next(_numbers)}_{abs(hash(str(folder))) % 10**8}"
-    with sa.create_engine(postgres, isolation_level="AUTOCOMMIT").connect() as connection:
+    server = sa.create_engine(postgres, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with server.connect() as connection:
         connection.execute(sa.text(f"CREATE DATABASE {name}"))
     return str(sa.make_url(postgres).set(database=name).render_as_string(False))
 
