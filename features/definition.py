@@ -286,8 +286,10 @@ class _Checker:
 
     def _told_groups(self, declared: FeatureFile) -> list[Fault]:
         """Groups that reviewers read: each member there, and in one group only."""
-        members = [each.name for each in (*declared.columns, *declared.calendar)]
-        members += [each.group for each in (*declared.history, *declared.ratios)]
+        members = [each.name for each in declared.columns]
+        members += [each.name for each in declared.calendar]
+        members += [group.group for group in declared.history]
+        members += [group.group for group in declared.ratios]
         named = [(member, group.name) for group in declared.groups for member in group.of]
         faults: list[Fault] = []
         for member, group in named:
