@@ -18,7 +18,7 @@ from numba import njit
 
 from scoring.scorer import Floats, Scorer
 
-Ids = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+Ids = npt.NDArray[np.unsignedinteger[Any]]
 Weights = npt.NDArray[np.int32]
 WHOLE = 2**30
 BLOCK = 8_192
@@ -81,7 +81,7 @@ def _spread(values: Floats, counts: Floats) -> float:
     return float(np.sqrt(np.average((values - mean) ** 2, weights=counts)))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _likeness(leaves: Any, asked: Any, weights: Any, block: int) -> Any:
     trees, clues = leaves.shape
     shared = np.zeros(clues, np.int32)

@@ -24,7 +24,9 @@ from features.online.store import OnlineStore
 from governance.home import Home
 from scoring.champion import read_champion
 from scoring.ledger import open_ledger
+from scoring.past_outcomes import PastOutcomes
 from scoring.scorer import Scorer
+from scoring.similar import SimilarClues
 from scoring.trial import try_bundle
 from serving.rates import Rates
 from serving.shadow import Shadow
@@ -43,6 +45,7 @@ class Service:
     trouble: str | None = None
     _scorer: Scorer | None = None
     _seen: tuple[int, int] | None = None
+    _similar: SimilarClues | None = None
     _swap: threading.Lock = field(default_factory=threading.Lock)
     settings: Settings = field(default_factory=Settings)
 
@@ -100,6 +103,18 @@ class Service:
     @cached_property
     def supervision_models(self) -> dict[str, SupervisionModel]:
         return {model.name: model for model in load_supervision_models(self.home.jurisdiction)}
+
+    @cached_property
+    def outcomes(self) -> PastOutcomes:
+        return PastOutcomes(self.home)
+
+    def similar(self, scorer: Scorer) -> SimilarClues:
+        """The index of past clues by this scorer's leaves; the last one asked for is kept."""
+        index = self._similar
+        if index is None or index.scorer is not scorer:
+            index = SimilarClues(self.home, scorer, lambda clues: self.feature_rows(clues)[0])
+            self._similar = index
+        return index
 
     def champion(self) -> Scorer:
         """The champion as promoted last; a request keeps the one it was given (P-8).
