@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from base.settings import Settings
 from governance.home import Home
 from serving.console import pages
+from serving.quick import QuickScores
 from serving.refusals import add_refusals
 from serving.routes import clues, health, queue, scores
 from serving.service import Service
@@ -16,6 +17,7 @@ def create_app(home: Home) -> FastAPI:
     """The API and the console over one home."""
     app = FastAPI(title="Clues", version="1", docs_url=None, redoc_url=None)
     app.state.service = Service(home)
+    app.add_middleware(QuickScores, service=app.state.service)
     add_refusals(app)
     for room in (scores, clues, queue, health, pages):
         app.include_router(room.router)
