@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from serving.access import find_principal
+from serving.credentials import find_principal
 from serving.keys import key_hash
 from serving.principal import Principal
 from serving.service import Service

@@ -27,15 +27,16 @@ from features.online.row import RowMaker, table_of
 from features.online.store import View
 from scoring.rows import RowScorer, ScoredRows
 from scoring.scorer import Scorer
+from serving.access import RULES
 from serving.known_keys import KnownKeys
-from serving.principal import Principal, Role
+from serving.principal import Principal
 from serving.recognised import BYTES_AT_MOST, Recognised, Recogniser
 from serving.service import Service
 from serving.shadow import Offered
 
 log = structlog.get_logger()
 PATH = "/v1/scores"
-ROLES: tuple[Role, ...] = ("case_system", "data_scientist")
+RULE = RULES["POST /v1/scores"]
 BODY_SECONDS = 30.0
 # Clues scored in one turn of the event loop; the rest wait for the next.
 TURN = 32
@@ -104,10 +105,11 @@ class Desk:
     async def answer(self, shown: str, body: bytes) -> bytes | None:
         """The reply's body, or None to take the whole way. Raises CluesError for the same."""
         who = self.keys.principal(shown)
-        who.require(*ROLES)
+        who.require(*RULE.roles)
         asked = self.reads.read(body) if self.makes.able else None
         if asked is None or not _may(who, asked):
             return None
+        self.service.rates.spend(who)
         clues = asked.clues
         if asked.moment is not None:
             clues = [{**clue, "raised_at": asked.moment} for clue in clues]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import pyarrow as pa
@@ -11,6 +11,7 @@ import structlog
 
 from base.errors import CluesError
 from base.moment import Clock, WallClock
+from base.settings import Settings
 from clues.register import read_clues
 from clues.supervision import SupervisionModel, load_supervision_models
 from dispatch.offices import Offices, load_offices
@@ -23,7 +24,9 @@ from scoring.ledger import open_ledger
 from scoring.scorer import Scorer
 from scoring.trial import try_bundle
 from serving.champion_in_use import ChampionInUse
+from serving.rates import Rates
 from serving.shadow import Shadow
+from serving.tokens import Tokens, tokens_by
 
 log = structlog.get_logger()
 # Up to here the online store answers clue by clue; beyond, one sweep over the records is faster.
@@ -35,6 +38,7 @@ class Service:
     """One per process."""
 
     home: Home
+    settings: Settings = field(default_factory=Settings)
 
     @cached_property
     def ledger(self) -> sa.Engine:
@@ -47,6 +51,15 @@ class Service:
     @cached_property
     def offices(self) -> Offices:
         return load_offices(self.home.jurisdiction.folder / "offices.yaml")
+
+    @cached_property
+    def tokens(self) -> Tokens | None:
+        """Tokens of the identity provider; None where keys alone are taken."""
+        return tokens_by(self.settings)
+
+    @cached_property
+    def rates(self) -> Rates:
+        return Rates(self.settings.rate_persons, self.settings.rate_machines)
 
     @cached_property
     def definitions(self) -> FeatureSet:
