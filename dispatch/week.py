@@ -26,6 +26,7 @@ from scoring.ledger import clue_states, orders
 
 # States in which a clue waits to be dispatched.
 WAITING = ("raised", "scored", "triaged", "returned")
+BACK = ("triaged", "returned")
 NOBODYS = ""
 ClueColumns = Callable[[Collection[str]], Mapping[str, Mapping[str, Any]]]
 
@@ -144,6 +145,11 @@ def waiting_of(office_id: str) -> sa.Select[Any]:
         clue_states.c.open.is_(True),
         clue_states.c.margin.is_not(None),
         clue_states.c.state.in_(WAITING),
+        # Ordered before the platform took part, and never back since: an office works on it.
+        sa.or_(
+            clue_states.c.state.in_(BACK),
+            ~sa.exists().where(orders.c.clue_id == clue_states.c.clue_id),
+        ),
     )
 
 

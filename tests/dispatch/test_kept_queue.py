@@ -15,7 +15,7 @@ from dispatch.proposal import confirm, propose
 from dispatch.queue_reading import read_page
 from dispatch.transition import move
 from dispatch.week import Ways, office_week
-from scoring.ledger import queue_offices, queue_places
+from scoring.ledger import orders, queue_offices, queue_places
 
 NO_ENDS = Ends()
 COUNTIES = ("C1", "C2", "D1", "D2")
@@ -171,3 +171,18 @@ def test_an_office_without_clues_keeps_an_empty_queue(either_ledger: sa.Engine) 
     assert read_page(either_ledger, None, 5, None).rows == []
     with either_ledger.connect() as connection:
         assert connection.execute(sa.select(queue_offices)).first() is None
+
+
+def test_what_was_ordered_before_the_platform_is_not_offered(either_ledger: sa.Engine) -> None:
+    """An order without a move: some office works on it already."""
+    fill(either_ledger)
+    with either_ledger.begin() as connection:
+        row = {
+            "clue_id": "C1-03", "office_id": "C1", "ordered_at": TUESDAY - timedelta(days=90),
+            "ordered_by": "before", "accept_until": TUESDAY, "verify_until": TUESDAY,
+            "exploration": False, "drawing_probability": 0.5,
+        }  # fmt: skip
+        connection.execute(sa.insert(orders), [row])
+    freshen(either_ledger, ways(), None, TUESDAY)
+    assert "C1-03" not in kept(either_ledger)
+    assert len(kept(either_ledger)) == 43
