@@ -177,6 +177,36 @@ class EvidenceReply(BaseModel):
     next_after: int | None
 
 
+class PromotionRequest(BaseModel):
+    """`POST /v1/scorers/{digest}/promotion`. `despite`: why, though the rule is not met; kept."""
+
+    model_config = STRICT
+
+    step: Literal["propose", "approve", "withdraw"] = "propose"
+    despite: Annotated[str, Field(max_length=2_000)] | None = None
+
+
+class ProposalMessage(BaseModel):
+    """A proposal and what became of it; `failed`: the promotion rules that were not met."""
+
+    scorer: str
+    champion: str | None
+    state: Literal["open", "approved", "withdrawn"]
+    proposed_by: str
+    proposed_at: str
+    why: str | None
+    failed: list[str]
+    decided_by: str | None
+    decided_at: str | None
+
+
+class PromotionReply(BaseModel):
+    """The proposal, and the champion that serves now."""
+
+    proposal: ProposalMessage
+    champion: str | None
+
+
 @lru_cache(maxsize=4)
 def _request_of(columns: tuple[tuple[str, str], ...]) -> type[ScoresRequest]:
     own: dict[str, Any] = {name: (TYPES[kind] | None, None) for name, kind in columns}
