@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from base.errors import Conflict, NotAllowed
-from scoring.ledger import metadata
+from scoring.ledger import metadata, writing
+from scoring.ledger.chain import Entry, append
 
 promotions = sa.Table(
     "promotions",
@@ -41,6 +42,7 @@ def propose(
     *,
     champion: str | None,
     by: str,
+    key_id: str,
     why: str | None,
     failed: list[str],
     at: datetime,
@@ -57,8 +59,9 @@ def propose(
         "failed": failed,
     }
     try:
-        with ledger.begin() as connection:
+        with writing(ledger) as connection:
             connection.execute(sa.insert(promotions), row)
+            append(connection, [_entry(scorer, "open", champion, key_id, at)])
     except IntegrityError:
         there = open_proposal(ledger, scorer)
         if there["proposed_by"] == by:
@@ -77,6 +80,7 @@ def decide(
     state: str,
     *,
     by: str,
+    key_id: str,
     at: datetime,
     apply: Callable[[dict[str, Any]], None],
 ) -> dict[str, Any]:
@@ -92,9 +96,10 @@ def decide(
         .where(promotions.c.state == "open")
         .values(state=state, open_for=None, decided_by=by, decided_at=at)
     )
-    with ledger.begin() as connection:
+    with writing(ledger) as connection:
         if connection.execute(change).rowcount != 1:
             raise _none_open()
+        append(connection, [_entry(scorer, state, proposal["champion"], key_id, at)])
         apply(proposal)
     return proposals_of(ledger, scorer)[0]
 
@@ -126,6 +131,11 @@ def proposals_of(ledger: sa.Engine, scorer: str) -> list[dict[str, Any]]:
     )
     with ledger.connect() as connection:
         return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _entry(scorer: str, state: str, champion: str | None, key_id: str, at: datetime) -> Entry:
+    """Ids only: the names of persons stand in the proposal, which can be taken away."""
+    return Entry("promotion", key_id, scorer, {"state": state, "champion": champion}, at)
 
 
 def _none_open() -> Conflict:

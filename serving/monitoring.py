@@ -143,9 +143,11 @@ def _mean(values: Floats) -> float | None:
 
 
 def _visible(who: Principal) -> sa.ColumnElement[bool]:
+    """Scores of clues at work in the caller's offices."""
+    work = scores_given.c.purpose == "work"
     if who.offices is None:
-        return sa.true()
-    return scores_given.c.office_id.in_(sorted(who.offices))
+        return work
+    return work & scores_given.c.office_id.in_(sorted(who.offices))
 
 
 def _followed(

@@ -56,6 +56,7 @@ def _propose(service: Service, who: Principal, digest: str, despite: str | None)
         digest,
         champion=weighing["champion"],
         by=who.person,
+        key_id=who.key_id,
         why=why,
         failed=failed,
         at=service.clock.now(),
@@ -82,7 +83,9 @@ def _approve(service: Service, who: Principal, digest: str, _: str | None) -> di
             failed=tuple(proposal["failed"]),
         )
 
-    return decide(service.ledger, digest, "approved", by=who.person, at=now, apply=apply)
+    return decide(
+        service.ledger, digest, "approved", by=who.person, key_id=who.key_id, at=now, apply=apply
+    )
 
 
 def _withdraw(service: Service, who: Principal, digest: str, _: str | None) -> dict[str, Any]:
@@ -91,6 +94,7 @@ def _withdraw(service: Service, who: Principal, digest: str, _: str | None) -> d
         digest,
         "withdrawn",
         by=who.person,
+        key_id=who.key_id,
         at=service.clock.now(),
         apply=lambda _: None,
     )

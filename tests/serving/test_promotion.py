@@ -7,10 +7,12 @@ import threading
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hamlet_scorer import write_hamlet_bundle
 from served_hamlet import NOON, Served
 
 from scoring.champion import read_champion, write_champion
+from scoring.ledger.tables import audit
 
 APPROVE = {"step": "approve"}
 
@@ -62,6 +64,10 @@ def test_one_proposes_another_approves_and_the_next_request_is_answered_by_it(
     champion = read_champion(served.home.scorers)
     assert (champion.by, champion.approved_by) == ("Li", "Wang")
     assert served.service.champion().digest == better
+    query = sa.select(audit.c.body).where(audit.c.kind == "promotion").order_by(audit.c.seq)
+    with served.service.ledger.connect() as connection:
+        states = [json.loads(body)["state"] for body in connection.execute(query).scalars()]
+    assert states == ["open", "approved"]
     told = served.client.get(f"/v1/scorers/{better}", headers=li).json()
     assert told["served"][0]["approved_by"] == "Wang"
     assert told["proposals"][0]["decided_by"] == "Wang"
