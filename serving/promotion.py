@@ -7,7 +7,9 @@ was weighed beside another champion than the one in use is not taken.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
 
 from base.errors import Conflict, Fault
 from dispatch.scoring_run import require_same_features
@@ -15,11 +17,41 @@ from scoring.champion import find_champion, require_two_persons, write_champion
 from scoring.promotions import decide, open_proposal, propose, require_another
 from scoring.scorer import Scorer
 from scoring.trial import try_bundle
-from serving.messages import PromotionRequest
+from serving.messages import STRICT
 from serving.principal import Principal
 from serving.refusals import UnfitMessage
 from serving.scorers import read_note, scorer_folder, told_proposal
 from serving.service import Service
+
+
+class PromotionRequest(BaseModel):
+    """`POST /v1/scorers/{digest}/promotion`. `despite`: why, though the rule is not met; kept."""
+
+    model_config = STRICT
+
+    step: Literal["propose", "approve", "withdraw"] = "propose"
+    despite: Annotated[str, Field(max_length=2_000)] | None = None
+
+
+class ProposalMessage(BaseModel):
+    """A proposal and what became of it; `failed`: the promotion rules that were not met."""
+
+    scorer: str
+    champion: str | None
+    state: Literal["open", "approved", "withdrawn"]
+    proposed_by: str
+    proposed_at: str
+    why: str | None
+    failed: list[str]
+    decided_by: str | None
+    decided_at: str | None
+
+
+class PromotionReply(BaseModel):
+    """The proposal, and the champion that serves now."""
+
+    proposal: ProposalMessage
+    champion: str | None
 
 
 def promote(

@@ -9,8 +9,8 @@ from starlette.concurrency import run_in_threadpool
 
 from serving.access import principal_of, service_of
 from serving.bounds import read_body
-from serving.messages import PromotionReply, PromotionRequest, parse_message
-from serving.promotion import promote
+from serving.messages import parse_message
+from serving.promotion import PromotionReply, PromotionRequest, promote
 from serving.scorers import list_scorers, tell_scorer
 
 router = APIRouter()
