@@ -16,11 +16,20 @@ from base.errors import Fault, Refused, nearest
 from scoring.bundle import ScoredFeature
 from scoring.calibration import SigmoidCalibrator
 from training.experiment import Experiment
+from training.note import Note
 
 Floats = npt.NDArray[np.float64]
 Parameters = Mapping[str, float | int | bool | str]
 ROWS_PER_THREAD = 20_000
 NAMES_TOLD = 8
+ONE_MOMENT = Note(
+    "one training moment only: calibrated across subjects, not on later rows",
+    "训练只有一个时点：按主体交叉校准，而非用较晚的样本",
+)
+NOT_STOPPED = Note(
+    "not stopped early: no later rows with both cases and other clues",
+    "未提前停止：较晚的样本中没有两类",
+)
 # A calibrator keeps the order of the margins: its slope stays above 0, as scoring's own does.
 SLOPES = (float(np.exp(-7)), float(np.exp(7)))
 DEFAULTS: dict[str, float | int | bool | str] = {
@@ -48,7 +57,7 @@ class Fitted:
 
     booster: lgb.Booster
     calibrator: SigmoidCalibrator
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     parameters: Parameters
 
 
@@ -101,7 +110,7 @@ def fit(
     def grow(chosen: npt.NDArray[np.bool_]) -> lgb.Booster:
         return grow_trees(experiment, features, rows.where(chosen), threads, parameters)
 
-    def fitted(booster: lgb.Booster, calibrator: SigmoidCalibrator, *notes: str) -> Fitted:
+    def fitted(booster: lgb.Booster, calibrator: SigmoidCalibrator, *notes: Note) -> Fitted:
         return Fitted(booster, calibrator, (*notes, *_constant(features, rows.matrix)), used)
 
     everything = np.ones(len(rows.label), bool)
@@ -111,7 +120,8 @@ def fit(
             booster = grow(early)
             margin = margins(booster, rows.matrix[~early])
             calibrator = _calibrated(margin, rows.where(~early))
-            note = f"calibrated on the later {(~early).sum()} rows"
+            later = int((~early).sum())
+            note = Note(f"calibrated on the later {later} rows", f"用较晚的 {later} 行校准")
             return fitted(booster, calibrator, note, *_stopped(experiment, booster, rows, early))
     margin, seen, note = _cross_fitted(experiment, rows, grow)
     calibrator = _calibrated(margin[seen], rows.where(seen))
@@ -201,7 +211,7 @@ def grow_binned(
     if stopping is not None and binned.later is not None:
         stop = lgb.early_stopping(stopping.rounds, verbose=False)
         told = {"valid_sets": [binned.later], "callbacks": [stop]}
-    booster = lgb.train(
+    booster = _trained(
         {
             **options,
             "objective": "binary",
@@ -213,12 +223,27 @@ def grow_binned(
             "verbose": -1,
         },
         binned.growing,
-        num_boost_round=rounds,
-        **told,
+        rounds,
+        told,
     )
     if not told:
         return booster
     return lgb.Booster(model_str=booster.model_to_string(num_iteration=booster.best_iteration))
+
+
+def _trained(
+    options: Mapping[str, Any], rows: lgb.Dataset, rounds: int, told: Mapping[str, Any]
+) -> lgb.Booster:
+    """LightGBM's own training; what it refuses of parameters together is told as a refusal."""
+    try:
+        return lgb.train({**options}, rows, num_boost_round=rounds, **told)
+    except lgb.basic.LightGBMError as error:
+        raise Refused(
+            wanted="parameters that LightGBM takes together",
+            got=" ".join(str(error).split())[:200],
+            cure="mend scorer (a random forest, rf, needs bagging_freq and bagging_fraction)",
+            where="scorer",
+        ) from None
 
 
 def worthwhile_threads(threads: int, rows: int) -> int:
@@ -309,7 +334,7 @@ def _growing_share(experiment: Experiment, rows: Rows) -> npt.NDArray[np.bool_] 
     return early if sound else None
 
 
-def _constant(features: tuple[ScoredFeature, ...], matrix: Floats) -> tuple[str, ...]:
+def _constant(features: tuple[ScoredFeature, ...], matrix: Floats) -> tuple[Note, ...]:
     """A warning that names features with one value, or none, in every training row."""
     missing = np.isnan(matrix)
     least = np.where(missing, np.inf, matrix).min(axis=0)
@@ -318,24 +343,32 @@ def _constant(features: tuple[ScoredFeature, ...], matrix: Floats) -> tuple[str,
     names = [features[i].name for i in np.flatnonzero(one_value | missing.all(axis=0))]
     if not names:
         return ()
-    more = f" and {len(names) - NAMES_TOLD} more" if len(names) > NAMES_TOLD else ""
-    return (f"constant in training, so never used: {', '.join(names[:NAMES_TOLD])}{more}",)
+    told, rest = ", ".join(names[:NAMES_TOLD]), len(names) - NAMES_TOLD
+    more, zh = (f" and {rest} more", f" 等 {len(names)} 项") if rest > 0 else ("", "")
+    en = f"constant in training, so never used: {told}{more}"
+    return (Note(en, f"训练中取值不变、未被使用：{told}{zh}"),)
 
 
 def _stopped(
     experiment: Experiment, booster: lgb.Booster, rows: Rows, grew: npt.NDArray[np.bool_]
-) -> tuple[str, ...]:
+) -> tuple[Note, ...]:
     if experiment.early_stopping is None:
         return ()
     early = _growing_share(experiment, rows.where(grew))
     if early is None:
-        return ("not stopped early: no later rows with both cases and other clues",)
-    return (f"stopped at {booster.num_trees()} trees by {(~early).sum()} later rows",)
+        return (NOT_STOPPED,)
+    trees, later = booster.num_trees(), int((~early).sum())
+    return (
+        Note(
+            f"stopped at {trees} trees by {later} later rows",
+            f"由较晚的 {later} 行停在第 {trees} 棵树",
+        ),
+    )
 
 
 def _cross_fitted(
     experiment: Experiment, rows: Rows, grow: Callable[[npt.NDArray[np.bool_]], lgb.Booster]
-) -> tuple[Floats, npt.NDArray[np.bool_], str]:
+) -> tuple[Floats, npt.NDArray[np.bool_], Note]:
     """Margins from trees that saw only earlier rows; from other subjects where there is one moment.
 
     Forward chaining (Bergmeir and Benitez, 2012). Returns margins, which rows have one, a note.
@@ -350,11 +383,12 @@ def _cross_fitted(
             earlier = rows.moment < part[0]
             if has_both_classes(rows.label[earlier]):
                 margin[later] = margins(grow(earlier), rows.matrix[later])
-        note = f"calibrated forward over {len(moments)} moments"
+        count = len(moments)
+        note = Note(f"calibrated forward over {count} moments", f"沿 {count} 个时点向前校准")
     else:
         drawn = np.random.default_rng(experiment.seed).permutation(np.unique(rows.subject))
         for part in np.array_split(drawn, folds):
             out = np.isin(rows.subject, part)
             margin[out] = margins(grow(~out), rows.matrix[out])
-        note = "one training moment only: calibrated across subjects, not on later rows"
+        note = ONE_MOMENT
     return margin, ~np.isnan(margin), note

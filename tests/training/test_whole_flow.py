@@ -47,6 +47,7 @@ EVERYTHING: dict[str, Any] = {
     ],
     "learning_curve": [0.5],
     "fairness": ["function"],
+    "capacity": ["5%"],
 }
 
 
