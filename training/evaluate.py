@@ -19,12 +19,13 @@ from scoring.bundle import ScoredFeature
 from scoring.matrix import to_matrix
 from training.baselines import Ranking, rank_by
 from training.experiment import Experiment, Split
-from training.fit import Fitted, Rows, fit, margins
+from training.fit import Fitted, fit, margins
 from training.label import Labels, label_clues
 from training.metrics import CAPACITIES, evaluate_scores
 from training.note import Note
 from training.question import Question
 from training.rivals import rank_rivals
+from training.rows import Rows
 from training.selection import weigh_selection, weighted_figures
 from training.teaching import Taught, between, teach_split
 from training.training_set import TrainingSet
@@ -184,7 +185,7 @@ def _rankings(
     experiment, rows = question.experiment, taught.rows
     test = to_matrix(taught.features, tested.table)
     margin = margins(fitted.booster, test)
-    rankings = {SCORER: Ranking(margin, fitted.calibrator.probability(margin))}
+    rankings = {SCORER: Ranking(margin, fitted.calibrator.probability(margin, test))}
     for name in experiment.baselines:
         rankings[name] = rank_by(
             name,

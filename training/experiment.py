@@ -268,6 +268,8 @@ class Calibration(Declared):
     method: Literal["sigmoid"] = "sigmoid"
     share: Annotated[float, Field(gt=0, lt=0.9)] | None = None
     cross_fit: Annotated[int, Field(ge=2, le=20)] | None = None
+    # The category whose values have shifts of their own, shrunk; null: one curve for all.
+    per: str | None = "supervision_model"
 
     @model_validator(mode="after")
     def _one_way(self) -> Calibration:

@@ -104,7 +104,7 @@ def _curve(question: Question, judged: Judged) -> tuple[CurvePoint, ...]:
             judged.fitted.parameters,
         )
         margin = margins(fitted.booster, test)
-        ranking = Ranking(margin, fitted.calibrator.probability(margin))
+        ranking = Ranking(margin, fitted.calibrator.probability(margin, test))
         return plain_figures(ranking, judged.label, experiment.capacities)
 
     return learning_curve(

@@ -10,13 +10,14 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
-from sklearn.linear_model import LogisticRegression
 
 from base.errors import Fault, Refused, nearest
 from scoring.bundle import ScoredFeature
 from scoring.calibration import SigmoidCalibrator
+from training.calibrate import calibrated
 from training.experiment import Experiment
 from training.note import Note
+from training.rows import Rows, has_both_classes
 
 Floats = npt.NDArray[np.float64]
 Parameters = Mapping[str, float | int | bool | str]
@@ -30,8 +31,6 @@ NOT_STOPPED = Note(
     "not stopped early: no later rows with both cases and other clues",
     "未提前停止：较晚的样本中没有两类",
 )
-# A calibrator keeps the order of the margins: its slope stays above 0, as scoring's own does.
-SLOPES = (float(np.exp(-7)), float(np.exp(7)))
 DEFAULTS: dict[str, float | int | bool | str] = {
     "num_leaves": 15,
     "learning_rate": 0.05,
@@ -59,29 +58,6 @@ class Fitted:
     calibrator: SigmoidCalibrator
     notes: tuple[Note, ...]
     parameters: Parameters
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Training rows: matrix (n, features), label (n,), moment in microseconds and subject (n,).
-
-    `weight` (n,) says for how many clues a row stands; without it every row stands for itself.
-    """
-
-    matrix: Floats
-    label: Floats
-    moment: npt.NDArray[np.int64]
-    subject: npt.NDArray[np.str_]
-    weight: Floats | None = None
-
-    def where(self, chosen: npt.NDArray[np.bool_]) -> Rows:
-        return Rows(
-            self.matrix[chosen],
-            self.label[chosen],
-            self.moment[chosen],
-            self.subject[chosen],
-            None if self.weight is None else self.weight[chosen],
-        )
 
 
 @dataclass(frozen=True)
@@ -119,12 +95,12 @@ def fit(
         if has_both_classes(rows.label[early]) and not early.all():
             booster = grow(early)
             margin = margins(booster, rows.matrix[~early])
-            calibrator = _calibrated(margin, rows.where(~early))
+            calibrator = calibrated(experiment.calibration, features, margin, rows.where(~early))
             later = int((~early).sum())
             note = Note(f"calibrated on the later {later} rows", f"用较晚的 {later} 行校准")
             return fitted(booster, calibrator, note, *_stopped(experiment, booster, rows, early))
     margin, seen, note = _cross_fitted(experiment, rows, grow)
-    calibrator = _calibrated(margin[seen], rows.where(seen))
+    calibrator = calibrated(experiment.calibration, features, margin[seen], rows.where(seen))
     booster = grow(everything)
     return fitted(booster, calibrator, note, *_stopped(experiment, booster, rows, everything))
 
@@ -285,11 +261,6 @@ def earlier_share(moment: npt.NDArray[np.int64], share: float) -> npt.NDArray[np
     return moment < np.quantile(moment, share, method="higher")
 
 
-def has_both_classes(label: Floats) -> bool:
-    """Cases, and clues that became none."""
-    return bool(0 < label.sum() < len(label))
-
-
 def _require_both_classes(rows: Rows) -> None:
     if not has_both_classes(rows.label):
         raise Refused(
@@ -297,32 +268,6 @@ def _require_both_classes(rows: Rows) -> None:
             got=f"{int(rows.label.sum())} cases among {len(rows.label)} rows",
             cure="widen train_from..train_until, or check that outcomes were admitted",
         )
-
-
-def _calibrated(margin: Floats, rows: Rows) -> SigmoidCalibrator:
-    """Platt's sigmoid; weighted rows count in it as they do in the trees.
-
-    With weights: each row as a case with its smoothed target and as another clue with the rest of
-    it, which makes of Platt's loss a weighted logistic regression.
-    """
-    if rows.weight is None:
-        return SigmoidCalibrator.fit(margin, rows.label)
-    weight = rows.weight / rows.weight.mean()
-    cases = float((weight * rows.label).sum())
-    others = float(weight.sum()) - cases
-    if not has_both_classes(rows.label):
-        return SigmoidCalibrator.fit(margin, rows.label)  # which refuses, and says why
-    target = np.where(rows.label > 0, (cases + 1) / (cases + 2), 1 / (others + 2))
-    learned = LogisticRegression(C=np.inf, tol=1e-9, max_iter=1_000).fit(
-        np.concatenate([margin, margin])[:, None],
-        np.repeat([1, 0], len(margin)),
-        np.concatenate([weight * target, weight * (1 - target)]),
-    )
-    slope, intercept = float(learned.coef_[0, 0]), float(learned.intercept_[0])
-    if not SLOPES[0] <= slope <= SLOPES[1]:
-        slope = float(np.clip(slope, *SLOPES))
-        intercept = float(np.log(cases / others) - slope * np.average(margin, weights=weight))
-    return SigmoidCalibrator(slope=slope, intercept=intercept, fitted_on=len(margin))
 
 
 def _growing_share(experiment: Experiment, rows: Rows) -> npt.NDArray[np.bool_] | None:

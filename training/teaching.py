@@ -15,11 +15,11 @@ from governance.reading import Records
 from scoring.bundle import ScoredFeature
 from scoring.matrix import to_matrix
 from training.experiment import OutcomeLabel, Split
-from training.fit import Rows
 from training.label import Labels, label_clues
 from training.note import Note
 from training.propensity import scaled
 from training.question import Question
+from training.rows import Rows
 from training.selection import weigh_selection
 from training.training_set import TrainingSet, make_training_set, scored_features
 

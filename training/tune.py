@@ -29,15 +29,14 @@ from training.fit import (
     BIN_PARAMETERS,
     Binned,
     Parameters,
-    Rows,
     bin_rows,
     grow_binned,
-    has_both_classes,
     monotone_constraints,
     used_parameters,
     worthwhile_threads,
 )
 from training.note import Note
+from training.rows import Rows, has_both_classes
 from training.study import ATTEMPTS, BATCH, SAMPLER, Outcome, opened
 
 Floats = npt.NDArray[np.float64]

@@ -13,8 +13,9 @@ from lightgbm.basic import _ConfigAliases
 from base.errors import Refused
 from scoring.bundle import ScoredFeature
 from training.experiment import Experiment, load_experiments
-from training.fit import Rows, grow_trees
+from training.fit import grow_trees
 from training.parameters import KNOWN, NOT_YOURS, OTHER_NAMES, Bounds, parameter_faults
+from training.rows import Rows
 
 GOOD = """
 title: {zh: 问题, en: A question}

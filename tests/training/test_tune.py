@@ -21,8 +21,8 @@ from training_worlds import DAY, START, asked, drawn_rows
 from tuning_worker import TRIALS, TUNING, small_question, tune_small
 
 from base.errors import NotReady, Refused
-from training.fit import Rows
 from training.metrics import hits_in_top
+from training.rows import Rows
 from training.tune import Tuned, inner_folds, judge_scores
 
 ROOT = Path(__file__).resolve().parents[2]
