@@ -81,6 +81,8 @@ keys = sa.Table(
     sa.Column("office_id", sa.String(64)),
     sa.Column("created_at", sa.DateTime, nullable=False),
     sa.Column("revoked_at", sa.DateTime),
+    sa.Column("holder", sa.String(200)),
+    sa.Column("expires_at", sa.DateTime),
 )
 
 

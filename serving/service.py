@@ -13,6 +13,7 @@ import structlog
 
 from base.errors import CluesError
 from base.moment import Clock, WallClock
+from base.settings import Settings
 from clues.register import read_clues
 from clues.supervision import SupervisionModel, load_supervision_models
 from dispatch.offices import Offices, load_offices
@@ -25,7 +26,9 @@ from scoring.champion import read_champion
 from scoring.ledger import open_ledger
 from scoring.scorer import Scorer
 from scoring.trial import try_bundle
+from serving.rates import Rates
 from serving.shadow import Shadow
+from serving.tokens import Tokens, tokens_by
 
 log = structlog.get_logger()
 # Up to here the online store answers clue by clue; beyond, one sweep over the records is faster.
@@ -41,6 +44,7 @@ class Service:
     _scorer: Scorer | None = None
     _seen: tuple[int, int] | None = None
     _swap: threading.Lock = field(default_factory=threading.Lock)
+    settings: Settings = field(default_factory=Settings)
 
     @cached_property
     def ledger(self) -> sa.Engine:
@@ -53,6 +57,15 @@ class Service:
     @cached_property
     def offices(self) -> Offices:
         return load_offices(self.home.jurisdiction.folder / "offices.yaml")
+
+    @cached_property
+    def tokens(self) -> Tokens | None:
+        """Tokens of the identity provider; None where keys alone are taken."""
+        return tokens_by(self.settings)
+
+    @cached_property
+    def rates(self) -> Rates:
+        return Rates(self.settings.rate_persons, self.settings.rate_machines)
 
     @cached_property
     def definitions(self) -> FeatureSet:
