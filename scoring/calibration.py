@@ -74,11 +74,18 @@ class SigmoidCalibrator(BaseModel):
 
         `matrix` (n, features) are the rows as trees read them; a calibrator with shifts needs it.
         """
-        logit = self.slope * margin + self.intercept
-        if self.column is not None:
-            assert matrix is not None, "shifts are those of the rows' categories"
-            logit = logit + self._shift(matrix[:, self.column])
-        logit = np.clip(logit, -50.0, 50.0)
+        if self.column is None:
+            return self._said(margin, np.float64(0.0))
+        assert matrix is not None, "shifts are those of the rows' categories"
+        return self._said(margin, self._shift(matrix[:, self.column]))
+
+    def probability_in(self, margin: Floats, category: object) -> Floats:
+        """The same for margins (n,) of one category of `per`, by its name."""
+        shift = self.shifts.get(category, 0.0) if isinstance(category, str) else 0.0
+        return self._said(margin, np.float64(shift))
+
+    def _said(self, margin: Floats, shift: Floats | np.float64) -> Floats:
+        logit = np.clip(self.slope * margin + self.intercept + shift, -50.0, 50.0)
         return np.round(1.0 / (1.0 + np.exp(-logit)), PROBABILITY_DIGITS)
 
     def _shift(self, codes: Floats) -> Floats:

@@ -58,7 +58,7 @@ def test_few_outcomes_move_a_supervision_model_little() -> None:
     rows of the same are believed."""
     shifts = {}
     for extra in (5, 100):
-        rows, margin = world(1_000, 1, shares=(0.5, 0.5, 0.0))
+        rows, _ = world(1_000, 1, shares=(0.5, 0.5, 0.0))
         matrix = np.vstack(
             [rows.matrix, np.column_stack([np.full(extra, -2.0), np.full(extra, 2)])]
         )
@@ -122,7 +122,9 @@ def test_a_category_that_was_never_seen_has_no_shift() -> None:
     margin = np.linspace(-3, 3, 4)
     odd = np.array([np.nan, 2.0, 9.0, -1.0])[:, None]
     assert np.array_equal(shifted.probability(margin, odd), plain.probability(margin))
+    assert np.array_equal(shifted.probability_in(margin, "z"), plain.probability(margin))
     known = shifted.probability(margin, np.zeros((4, 1)))
+    assert np.array_equal(shifted.probability_in(margin, "a"), known)
     assert (known > plain.probability(margin)).all()
 
 
