@@ -22,6 +22,7 @@ from base.progress import Stages
 from base.settings import Settings
 from clues.register import read_clues
 from dispatch.open_clues import open_clues
+from dispatch.standing import PLATFORM, keep_scored
 from features.declared import declared_features
 from features.definition import FeatureSet
 from features.table import build_features
@@ -29,7 +30,7 @@ from governance.home import Home
 from governance.reading import Records
 from scoring.champion import read_champion
 from scoring.explanation import Explanation
-from scoring.ledger import GivenScore, latest_score, open_ledger, record_scores
+from scoring.ledger import GivenScore, latest_score, open_ledger
 from scoring.reasons import reasons_of
 from scoring.scorer import Scorer, Scores
 from scoring.telling import tell_given
@@ -144,8 +145,10 @@ def score_clues(
             [_line(scored, at, reasons, language) for at in range(clues.num_rows)], _schema()
         )
     with stages.stage("ledger"):
-        ledger = open_ledger(home.ledger_url)
-        record_scores(ledger, given_scores(scored, clock.now()))
+        now = clock.now()
+        keep_scored(
+            open_ledger(home.ledger_url), clues, given_scores(scored, now), at=now, by=PLATFORM
+        )
     output.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table.sort_by([("margin", "descending"), ("clue_id", "ascending")]), output)
     return {
