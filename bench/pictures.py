@@ -1,7 +1,7 @@
 """`make pictures`: what MLflow's pages show of runs, on SQLite and on PostgreSQL, as docs/pictures.
 
-Two small experiments of a simulated province are trained into each store; Debian's chromium looks
-at the pages. Everything happens in a folder that is thrown away.
+An experiment of a simulated province is trained into each store; Debian's chromium looks at the
+pages. Everything happens in a folder that is thrown away, unless `--home` names a demo's home.
 """
 
 from __future__ import annotations
@@ -29,12 +29,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--store", choices=STORES, action="append", help="only this one")
     parser.add_argument("--into", type=Path, default=INTO)
+    parser.add_argument("--home", type=Path, help="a demo's home, or where to make one")
     given = parser.parse_args()
     given.into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         for name in given.store or STORES:
+            home = given.home or Path(scratch) / "home"
             with _store(name, Path(scratch)) as (store, folder):
-                _photographed(name, store, folder, given.into)
+                _photographed(name, store, folder, home, given.into)
 
 
 @contextmanager
@@ -50,11 +52,11 @@ def _store(name: str, scratch: Path) -> Iterator[tuple[str, Path]]:
         yield running.get_uri().replace("postgresql://", "postgresql+psycopg://"), folder
 
 
-def _photographed(name: str, store: str, folder: Path, into: Path) -> None:
+def _photographed(name: str, store: str, folder: Path, home: Path, into: Path) -> None:
     from playwright.sync_api import sync_playwright
 
     with mlflow_server(store, folder / "server") as address:
-        experiment, run = _trained(address, folder / "home")
+        experiment, run = _trained(address, home)
         place = f"{address}/#/experiments/{experiment}"
         pages = {
             "runs": f"{place}/runs",
@@ -76,7 +78,7 @@ def _photographed(name: str, store: str, folder: Path, into: Path) -> None:
 
 
 def _trained(address: str, home: Path) -> tuple[str, str]:
-    """A province taken in and trained twice, told to the server; experiment id, the last run."""
+    """A province, made where it is not there yet, trained twice; experiment id, the last run."""
     os.environ["CLUES_TRACKING_URI"] = address
     from base.moment import WallClock
     from base.progress import Stages
@@ -85,10 +87,11 @@ def _trained(address: str, home: Path) -> tuple[str, str]:
     from scoring.registry import client
     from training.train import train
 
-    run_demo(home, clues=CLUES, seed=SEED, stages=Stages())
+    if not (home / "demo.json").exists():
+        run_demo(home, clues=CLUES, seed=SEED, stages=Stages())
     opened = Home.open(home)
     clock = WallClock(opened.jurisdiction.timezone)
-    run = train(opened, EXPERIMENT, clock, Stages()).run
+    run = [train(opened, EXPERIMENT, clock, Stages()).run for _ in range(2)][-1]
     return client(opened).get_run(run).info.experiment_id, run
 
 
