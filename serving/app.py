@@ -12,11 +12,12 @@ from serving.access import authorised, require_declared
 from serving.console import pages
 from serving.headers import SafeHeaders
 from serving.openapi import describe
+from serving.quick import QuickScores
 from serving.refusals import add_refusals
-from serving.routes import clues, health, queue, reference, scores
+from serving.routes import clues, health, monitoring, queue, reference, scorers, scores
 from serving.service import Service
 
-ROOMS = (scores, clues, queue, health, reference, pages)
+ROOMS = (scores, clues, queue, scorers, monitoring, health, reference, pages)
 
 
 def create_app(home: Home) -> FastAPI:
@@ -29,6 +30,7 @@ def create_app(home: Home) -> FastAPI:
         dependencies=[Depends(authorised)],
     )
     app.state.service = Service(home)
+    app.add_middleware(QuickScores, service=app.state.service)
     app.openapi = partial(describe, app, home.jurisdiction)  # type: ignore[method-assign]
     add_refusals(app)
     app.add_middleware(SafeHeaders, hsts_seconds=app.state.service.settings.hsts_seconds)
