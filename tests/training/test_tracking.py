@@ -97,12 +97,15 @@ def test_a_run_is_seen_whole_on_a_server_over_postgresql(
     tmp_path: Path,
     server: str,
     monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The server keeps the artifacts; a machine that never saw the home has them too."""
+    """The server keeps the artifacts, and a machine that never saw the home has them too; stdout
+    stays free for the answer."""
     monkeypatch.setenv("CLUES_TRACKING_URI", server)
     home = asked_home(province, tmp_path, splits=SPLITS)
     result = train(home, "asked", clock, silent())
     require_a_whole_run(home, result, tmp_path)
     place = client(home).get_run(result.run).info.artifact_uri
     assert place.startswith("mlflow-artifacts:")
+    assert capsys.readouterr().out == ""
     assert not home.artifacts.exists() or not any(home.artifacts.rglob(f"{result.run}/*"))
