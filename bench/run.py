@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import batch, chicago, equal, explain, fastprop, features, online, spark, tuning
+from bench import batch, chicago, equal, explain, fastprop, features, online, queue, spark, tuning
 from bench.measure import Comparison
 
 SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
@@ -22,6 +22,7 @@ SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "tune": tuning.comparisons,
     "explain": explain.comparisons,
     "batch": batch.comparisons,
+    "queue.million": queue.million,
 }
 
 
