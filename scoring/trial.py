@@ -11,12 +11,14 @@ import sys
 from pathlib import Path
 
 from base.errors import CluesError, Refused
+from scoring.quadrature.engine import warm
 
 TIMEOUT_SECONDS = 60
 
 
 def try_bundle(folder: Path, digest: str, timeout: float = TIMEOUT_SECONDS) -> None:
     """Refuse a bundle that does not load, or whose golden rows differ, in a sacrificial process."""
+    warm()  # on a new machine compiling takes seconds, which are not the bundle's
     command = [sys.executable, "-m", "scoring.trial", str(folder), digest]
     try:
         done = subprocess.run(  # noqa: S603  # our own module and a path we made
