@@ -21,6 +21,7 @@ from features.definition import FeatureSet
 from features.online.store import OnlineStore
 from governance.home import Home
 from scoring.ledger import open_ledger
+from scoring.ledger.writer import ScoreWriter
 from scoring.scorer import Scorer
 from scoring.trial import try_bundle
 from serving.champion_in_use import ChampionInUse
@@ -90,6 +91,11 @@ class Service:
             fingerprint=lambda: self.definitions.fingerprint,
             now=lambda: self.clock.now(),
         )
+
+    @cached_property
+    def writer(self) -> ScoreWriter:
+        """Keeps the scores that requests were told, many in one commit."""
+        return ScoreWriter(lambda: self.ledger, by="service")
 
     @cached_property
     def supervision_models(self) -> dict[str, SupervisionModel]:
