@@ -15,12 +15,21 @@ from serving.logs import set_up_logs
 from serving.openapi import describe
 from serving.quick import QuickScores
 from serving.refusals import add_refusals
-from serving.routes import clues, health, metrics, queue, reference, scores
+from serving.routes import (
+    clues,
+    health,
+    metrics,
+    monitoring,
+    queue,
+    reference,
+    scorers,
+    scores,
+)
 from serving.service import Service
 from serving.traces import tracer_by
 from serving.watched import Watched
 
-ROOMS = (scores, clues, queue, health, metrics, reference, pages)
+ROOMS = (scores, clues, queue, scorers, monitoring, health, metrics, reference, pages)
 
 
 def create_app(home: Home) -> FastAPI:
