@@ -29,8 +29,8 @@ function request()
   return wrk.format("POST", "PATH", HEADERS, bodies[at])
 end
 function done(summary, latency, requests)
-  io.write(string.format('{"requests": %d, "seconds": %f, "p50_ms": %f, "p99_ms": %f, "errors": %d}',
-    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3,
+  local told = '{"requests": %d, "seconds": %f, "p50_ms": %f, "p99_ms": %f, "errors": %d}'
+  io.write(string.format(told, summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3,
     latency:percentile(99) / 1e3, summary.errors.connect + summary.errors.read
     + summary.errors.write + summary.errors.status + summary.errors.timeout))
 end
@@ -119,11 +119,9 @@ class _Asking(asyncio.Protocol):
 async def _asked(port: int, path: str, connections: int, seconds: float, folder: Path) -> None:
     headers = json.loads((folder / "headers.json").read_text("utf-8"))
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    requests = [
-        f"POST {path} HTTP/1.1\r\nhost: x\r\n{head}content-length: {len(body)}\r\n\r\n".encode()
-        + body
-        for body in (folder / "bodies").read_bytes().splitlines()
-    ]
+    bodies = (folder / "bodies").read_bytes().splitlines()
+    start = f"POST {path} HTTP/1.1\r\nhost: x\r\n{head}content-length: "
+    requests = [f"{start}{len(body)}\r\n\r\n".encode() + body for body in bodies]
     taken: list[float] = []
     began, loop = time.perf_counter(), asyncio.get_running_loop()
     made = [
@@ -144,8 +142,5 @@ async def _asked(port: int, path: str, connections: int, seconds: float, folder:
 
 
 if __name__ == "__main__":
-    uvloop.run(
-        _asked(
-            int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), Path(sys.argv[5])
-        )
-    )
+    port, path, connections, seconds, folder = sys.argv[1:]
+    uvloop.run(_asked(int(port), path, int(connections), float(seconds), Path(folder)))

@@ -88,3 +88,7 @@ def subject_bodies() -> list[dict[str, Any]]:
         }
         for at in range(CLUES)
     ]
+
+
+def _day(at: int) -> str:
+    return (START + timedelta(days=at)).isoformat()

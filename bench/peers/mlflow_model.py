@@ -25,7 +25,7 @@ class Explained(PythonModel):
         self.parts = Parts(Path(context.artifacts["parts"]))
         self.explainer = shap.TreeExplainer(self.parts.booster)
 
-    def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> Any:
+    def predict(self, context: Any, model_input: pd.DataFrame) -> Any:  # noqa: ARG002
         parts = self.parts
         frame = model_input[parts.names].copy()
         for name in parts.categories:
