@@ -28,11 +28,14 @@ function request()
   at = at % #bodies + 1
   return wrk.format("POST", "PATH", HEADERS, bodies[at])
 end
+function lost(errors)
+  return errors.connect + errors.read + errors.write + errors.status + errors.timeout
+end
 function done(summary, latency, requests)
   local told = '{"requests": %d, "seconds": %f, "p50_ms": %f, "p99_ms": %f, "errors": %d}'
-  io.write(string.format(told, summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3,
-    latency:percentile(99) / 1e3, summary.errors.connect + summary.errors.read
-    + summary.errors.write + summary.errors.status + summary.errors.timeout))
+  io.write(string.format(told, summary.requests, summary.duration / 1e6,
+    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+    lost(summary.errors)))
 end
 """
 
