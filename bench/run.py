@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import chicago, equal, explain, fastprop, features, http, online, spark, tuning
+from bench import batch, chicago, equal, explain, fastprop, features, http, online, spark, tuning
 from bench.measure import Comparison
 
 SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
@@ -25,6 +25,7 @@ SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "http.tutorial": http.comparisons,
     "http.careful": http.comparisons,
     "http.by_subject": http.by_subject,
+    "batch": batch.comparisons,
 }
 
 
