@@ -7,42 +7,72 @@ lot. What nobody looked at is known only to the truth.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
 
 from base.moment import add_months
 from experiments.province.findings import KINDS, Bools, Findings
+from experiments.province.verdict import (
+    CASE,
+    PURSUED,
+    WAIT,
+    chance_at,
+    lots,
+    outcomes_of,
+)
 from experiments.province.world import START, Floats, World
 
 SETTLED_MONTH = 24
 PURSUED_SHARE, LOT_SHARE = 0.6, 0.1
-MEDIAN_DAYS, SPREAD = 45.0, 0.9
-CORRECTED_SHARE = 0.02
+LONGEST_WAIT_DAYS = 40
 
 
 @dataclass(frozen=True)
 class History:
-    """Per finding: taken up, its propensity, became a case (also where nobody looked)."""
+    """Per finding: taken up, its propensity, became a case (also where nobody looked), and how
+    skilled its office is beside an average one (1)."""
 
     pursued: Bools
     propensity: Floats
     became_case: Bools
+    skill: Floats
     outcomes: pd.DataFrame
 
 
 def play_history(
-    world: World, found: Findings, clue_ids: list[str], months: int, draw: np.random.Generator
+    world: World,
+    found: Findings,
+    clue_ids: list[str],
+    months: int,
+    draw: np.random.Generator,
+    seed: int,
 ) -> History:
-    """Outcomes as the case system would report them until the end of the last month."""
+    """Outcomes as the case system would report them until the end of the last month.
+
+    What comes of a clue is drawn by verdict.py, as it is for any other policy of the same seed.
+    """
+    drawn = lots(seed, clue_ids)
     skill = np.array([world.skill[office] for office in found.office])
     # Average skill in the truth: how likely a case is where a middling office looks.
-    became = draw.random(len(skill)) < found.probability * skill / np.mean(skill)
+    skill = skill / skill.mean()
+    ordinary = np.zeros(len(skill))
+    chance = chance_at(found.probability, skill, ordinary, ordinary)
+    became = drawn[:, CASE] < chance
     propensity = _propensity(world, found, draw)
-    pursued = draw.random(len(skill)) < propensity
-    outcomes = _outcomes(found, clue_ids, became, pursued, months, draw)
-    return History(pursued, propensity, became, outcomes)
+    pursued = drawn[:, PURSUED] < propensity
+    moment = np.array(found.moment, "datetime64[s]")
+    wait = 3 + (drawn[:, WAIT] * (LONGEST_WAIT_DAYS - 3)).astype(np.int64)
+    told = outcomes_of(
+        np.array(clue_ids, object)[pursued],
+        became[pursued],
+        (moment + wait.astype("timedelta64[D]"))[pursued],
+        drawn[pursued],
+    )
+    end = np.datetime64(add_months(datetime.combine(START, datetime.min.time()), months))
+    told = told[told["reported_at"] < end].reset_index(drop=True)
+    return History(pursued, propensity, became, skill, told)
 
 
 def _propensity(world: World, found: Findings, draw: np.random.Generator) -> Floats:
@@ -56,38 +86,3 @@ def _propensity(world: World, found: Findings, draw: np.random.Generator) -> Flo
         place = np.argsort(np.argsort(-rough[rows])) / len(rows)
         late[rows] = np.where(place < PURSUED_SHARE - LOT_SHARE, 0.97, LOT_SHARE * 2)
     return np.asarray(np.where(found.month < SETTLED_MONTH, early, late), np.float64)
-
-
-def _outcomes(
-    found: Findings,
-    clue_ids: list[str],
-    became: Bools,
-    pursued: Bools,
-    months: int,
-    draw: np.random.Generator,
-) -> pd.DataFrame:
-    end = add_months(datetime.combine(START, datetime.min.time()), months)
-    rows = np.flatnonzero(pursued)
-    waits = draw.integers(3, 40, len(rows))
-    takes = np.exp(draw.normal(np.log(MEDIAN_DAYS), SPREAD, len(rows))).clip(2, 230).astype(int)
-    reports = draw.integers(0, 12, len(rows))
-    other = draw.choice(["unfounded", "transferred", "returned"], len(rows), p=[0.86, 0.09, 0.05])
-    corrected = draw.random(len(rows)) < CORRECTED_SHARE
-    later = draw.integers(30, 150, len(rows))
-    told = []
-    for at, row in enumerate(rows):
-        decided = found.moment[row] + timedelta(days=int(waits[at] + takes[at]), hours=9)
-        reported = decided + timedelta(days=int(reports[at]), hours=2)
-        status = "case_filed" if became[row] else str(other[at])
-        if corrected[at]:
-            # The truth is what the correction says; at first it was told the other way round.
-            first = "unfounded" if became[row] else "case_filed"
-            told.append((clue_ids[row], first, decided, reported))
-            again = timedelta(days=int(later[at]))
-            last = "case_filed" if became[row] else "case_withdrawn"
-            told.append((clue_ids[row], last, decided + again, reported + again))
-        else:
-            told.append((clue_ids[row], status, decided, reported))
-    frame = pd.DataFrame(told, columns=["clue_id", "status", "decided_at", "reported_at"])
-    frame = frame[frame["reported_at"] < end]
-    return frame.sort_values("reported_at", kind="stable", ignore_index=True)

@@ -53,7 +53,7 @@ def simulate(
         frames = make_records(world, found, months, draw)
         bar.advance()
         ids = _clue_ids(world, found, frames)
-        history = play_history(world, found, ids, months, draw)
+        history = play_history(world, found, ids, months, draw, seed)
         bar.advance()
         soiled, faults = soil(frames, draw)
         files = {name: [str(_write(out, name, frame))] for name, frame in soiled.items()}
@@ -130,6 +130,9 @@ def _write_truth(
             "guilt": found.guilt,
             "provability": found.provability,
             "probability": found.probability,
+            "skill": history.skill,
+            "severity": np.array([kind.severity for kind in KINDS])[found.kind],
+            "month": found.month,
             "propensity": history.propensity,
             "pursued": history.pursued,
             "became_case": history.became_case.astype(np.int64),

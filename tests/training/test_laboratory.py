@@ -72,7 +72,7 @@ def province_world(seed: int, *, count: int, months: int) -> Drawn:
     world = make_world(count, draw)
     found = plan_findings(world, count, months, draw)
     ids = [f"c{at}" for at in range(count)]
-    history = play_history(world, found, ids, months, draw)
+    history = play_history(world, found, ids, months, draw, seed + 1_000)
     clues = pa.table(
         {
             "clue_id": ids,
