@@ -12,7 +12,7 @@ HOME_DIR ?= home
 export MLFLOW_DISABLE_TELEMETRY := true
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test check bench bench-peers schema lock clean
+.PHONY: demo test check bench bench-peers schema lock clean system
 
 demo: $(VENV)/run.stamp
 	$(BIN)/clues demo --home $(HOME_DIR) --clues $(CLUES_DEMO) $(if $(filter 0,$(SERVE)),--no-serve,--serve)
@@ -68,6 +68,13 @@ $(VENV)/dev.stamp: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $(VENV)/run.stamp $@
+
+# What the browser's tests, the pictures and Spark want of Debian; without them their tests say so
+# and skip. Needs root, and does nothing where all is there.
+SYSTEM := $(if $(shell command -v chromium),,chromium) $(if $(shell command -v java),,openjdk-17-jre-headless) \
+          $(if $(wildcard /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc),,fonts-noto-cjk)
+system:
+	$(if $(strip $(SYSTEM)),apt-get update -qq && apt-get install -y -qq --no-install-recommends $(SYSTEM))
 
 clean:
 	rm -rf $(VENV) $(HOME_DIR) build *.egg-info

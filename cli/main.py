@@ -6,7 +6,7 @@ import os
 
 import typer
 
-from cli import comparing, intake, learning, promoting, working
+from cli import comparing, intake, learning, promoting, replaying, working
 from cli.demo import demo
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -36,6 +36,7 @@ app.command("jobs")(promoting.jobs)
 app.command("score")(working.score)
 app.command("explain")(working.explain)
 app.command("serve")(working.serve)
+app.command("replay")(replaying.replay)
 app.add_typer(working.keys, name="key")
 app.command("demo")(demo)
 

@@ -32,6 +32,7 @@ from scoring.explanation import Explanation
 from scoring.ledger import GivenScore, latest_score, open_ledger, record_scores
 from scoring.reasons import reasons_of
 from scoring.scorer import Scorer, Scores
+from scoring.telling import tell_given
 
 
 @dataclass(frozen=True)
@@ -173,25 +174,7 @@ def tell_score(
     given: GivenScore, scorer: Scorer, language: Language, reasons: int
 ) -> dict[str, Any]:
     """A score from the ledger in words; nothing is computed anew."""
-    told = reasons_of(
-        scorer.manifest.features,
-        given.feature_values,
-        [float(value) for value in given.contributions],
-        count=reasons,
-        language=language,
-        margin=given.margin,
-        base=given.base,
-    )
-    return {
-        "clue_id": given.clue_id,
-        "scorer": given.scorer,
-        "moment": given.moment.isoformat(),
-        "probability": given.probability,
-        "margin": given.margin,
-        "base": given.base,
-        **told.as_json(),
-        "flags": given.flags,
-    }
+    return tell_given(given, scorer, language, reasons)
 
 
 def given_scores(scored: ScoredClues, given_at: datetime) -> Iterable[GivenScore]:

@@ -48,7 +48,7 @@ def run_demo(
     home = Home.create(home_folder, load_jurisdiction("anhui"))
     clock = WallClock(home.jurisdiction.timezone)
     end = add_months(home.jurisdiction.manifest.raise_cycle.first, MONTHS - 1)
-    _take_in(home, made["files"], end.isoformat(), clock, stages)
+    take_in(home, made["files"], end.isoformat(), clock, stages)
     result = train(home, EXPERIMENT, clock, stages)
     with stages.stage("promote"):
         promote(home, result.scorer, by=PROPOSER, approved_by=APPROVER, clock=clock)
@@ -91,7 +91,7 @@ def _other_home(folder: Path, got: str) -> NotReady:
     )
 
 
-def _take_in(
+def take_in(
     home: Home, files: dict[str, list[str]], until: str, clock: Clock, stages: Stages
 ) -> None:
     """Records, then clues, then what became of them."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
@@ -26,6 +26,7 @@ from features.shapes import (
     HistoryFeature,
     HistoryGroup,
     RatioGroup,
+    ReasonGroup,
     Show,
     ValueType,
     Window,
@@ -59,6 +60,8 @@ class Feature:
     grouping: Grouping | None = None
     of: str | None = None
     ratio: RatioGroup | None = None
+    # The group of `groups` a reviewer reads it in, if any.
+    told_in: ReasonGroup | None = None
 
     @property
     def source(self) -> str | None:
@@ -75,7 +78,9 @@ class FeatureSet:
     @cached_property
     def fingerprint(self) -> str:
         canonical = json.dumps(
-            self.declared.model_dump(mode="json"), sort_keys=True, ensure_ascii=False
+            self.declared.model_dump(mode="json", exclude={"groups"}),
+            sort_keys=True,
+            ensure_ascii=False,
         )
         return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -117,6 +122,7 @@ def _declared(given: Path | Mapping[str, Any], where: str) -> FeatureFile:
 
 
 def _expanded(declared: FeatureFile) -> list[Feature]:
+    told_in = {member: group for group in declared.groups for member in group.of}
     plain = [
         Feature(f.name, "column", f.type, f.show, f.sentence, f.column) for f in declared.columns
     ]
@@ -125,13 +131,18 @@ def _expanded(declared: FeatureFile) -> list[Feature]:
         for f in declared.calendar
     ]
     history = [
-        _history(group, feature, window)
+        replace(_history(group, feature, window), told_in=told_in.get(group.group))
         for group in declared.history
         for feature in group.features
         for window in _windows(group, feature)
     ]
-    ratios = [_ratio(group, window) for group in declared.ratios for window in group.windows]
-    return [*plain, *calendar, *history, *ratios]
+    ratios = [
+        replace(_ratio(group, window), told_in=told_in.get(group.group))
+        for group in declared.ratios
+        for window in group.windows
+    ]
+    single = [replace(each, told_in=told_in.get(each.name)) for each in (*plain, *calendar)]
+    return [*single, *history, *ratios]
 
 
 def _windows(group: HistoryGroup, feature: HistoryFeature) -> tuple[Window, ...]:
@@ -188,7 +199,7 @@ class _Checker:
             faults += self._history(group)
         for ratio in declared.ratios:
             faults += self._ratio(ratio)
-        return faults + self._twice(declared)
+        return faults + self._twice(declared) + self._told_groups(declared)
 
     def _history(self, group: HistoryGroup) -> list[Fault]:
         place = group.group
@@ -272,6 +283,27 @@ class _Checker:
         twice = sorted({name for name in names if names.count(name) > 1})
         cure = "rename the group, or leave one out"
         return [Fault("each feature once", f"{name} twice", cure, self.where) for name in twice]
+
+    def _told_groups(self, declared: FeatureFile) -> list[Fault]:
+        """Groups that reviewers read: each member there, and in one group only."""
+        members = [each.name for each in declared.columns]
+        members += [each.name for each in declared.calendar]
+        members += [group.group for group in declared.history]
+        members += [group.group for group in declared.ratios]
+        named = [(member, group.name) for group in declared.groups for member in group.of]
+        faults: list[Fault] = []
+        for member, group in named:
+            wanted = "a group of history or ratios, or a plain or calendar feature"
+            faults += self._known(member, dict.fromkeys(members), wanted, f"groups: {group}")
+        of = [member for member, _ in named]
+        titled = [group.name for group in declared.groups]
+        for words in (of, titled):
+            twice = sorted({word for word in words if words.count(word) > 1})
+            cure = "name it once"
+            faults += [
+                Fault("each once", f"{x} twice", cure, f"{self.where}: groups") for x in twice
+            ]
+        return faults
 
 
 def _sentence_faults(features: list[Feature], where: str) -> list[Fault]:

@@ -7,17 +7,16 @@ a value, a count all that count, a share the counted ones and those in its numer
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import pyarrow as pa
+from duckdb import DuckDBPyConnection
 
 from base.errors import NotFound, nearest
 from features.definition import Feature, FeatureSet, Grouping
 from governance.checks import quoted
 from governance.reading import Records
 
-NOTHING = pa.table({"record_no": pa.array([], pa.int64())})
 ENTRY = "greatest(known_at, happened_at)"
 LATEST = f"happened_at DESC, {ENTRY} DESC, record_no DESC"
 # Of equal values the sweep keeps the one that could be used last.
@@ -41,6 +40,19 @@ class Lineage:
     hits: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True)
+class Behind:
+    """The records behind a value, as a query: record_no and hit, one row each, in no order.
+
+    `shares`: the value is a share, whose numerator are the hits.
+    """
+
+    record_set: str
+    select: str
+    parameters: Mapping[str, Any]
+    shares: bool = False
+
+
 def records_behind(
     definitions: FeatureSet, name: str, clue: Mapping[str, Any], records: Records
 ) -> Lineage:
@@ -48,22 +60,44 @@ def records_behind(
 
     Raises NotFound for an unknown feature.
     """
-    if name not in definitions.names:
-        raise NotFound(wanted="a feature", got=repr(name), cure=nearest(name, definitions.names))
-    feature = definitions.feature(name)
+    feature = _known_feature(definitions, name)
+    behind = behind_value(definitions, name, clue, records)
+    if behind is None:
+        return Lineage(feature.source, ())
+    source = quoted(behind.record_set)
+    query = f"""
+        SELECT record_no, hit FROM ({behind.select}) JOIN {source} USING (record_no)
+        ORDER BY happened_at, record_no
+    """
+    rows = _asked(records, query, behind.parameters).fetchall()
+    hits = tuple(number for number, hit in rows if hit) if behind.shares else ()
+    return Lineage(behind.record_set, tuple(number for number, _ in rows), hits)
+
+
+def behind_value(
+    definitions: FeatureSet, name: str, clue: Mapping[str, Any], records: Records
+) -> Behind | None:
+    """The same as a query, for who reads page by page; None where there are none to ask for:
+    the value stands in the clue itself, or the clue has no key. Raises NotFound as above.
+    """
+    feature = _known_feature(definitions, name)
     if feature.grouping is None:
-        return Lineage(None, ())
+        return None
     if feature.ratio is not None:
-        return _ratio_lineage(feature, clue, records)
-    found = _counting(
+        return _ratio_behind(feature, clue, records)
+    return _counting(
         feature.grouping,
         feature.window_days,
         clue,
-        records,
         valued=feature.column if feature.kind in OVER_VALUES else None,
         chosen=_chosen(feature),
     )
-    return Lineage(feature.source, tuple(found["record_no"].to_pylist()))
+
+
+def _known_feature(definitions: FeatureSet, name: str) -> Feature:
+    if name not in definitions.names:
+        raise NotFound(wanted="a feature", got=repr(name), cure=nearest(name, definitions.names))
+    return definitions.feature(name)
 
 
 def _chosen(feature: Feature) -> str | None:
@@ -77,34 +111,34 @@ def _chosen(feature: Feature) -> str | None:
     }.get(feature.kind)
 
 
-def _ratio_lineage(feature: Feature, clue: Mapping[str, Any], records: Records) -> Lineage:
+def _ratio_behind(feature: Feature, clue: Mapping[str, Any], records: Records) -> Behind | None:
+    """Of the most specific step that has any record."""
     ratio = feature.ratio
     assert ratio is not None
     for step in ratio.ladder:
         grouping = Grouping(ratio.source, tuple(step.items()), ratio.where)
-        found = _counting(grouping, feature.window_days, clue, records, ratio.numerator)
-        if found.num_rows:
-            rows = found.to_pylist()
-            every = tuple(row["record_no"] for row in rows)
-            return Lineage(ratio.source, every, tuple(r["record_no"] for r in rows if r["hit"]))
-    return Lineage(ratio.source, ())
+        found = _counting(grouping, feature.window_days, clue, ratio.numerator)
+        if found is not None:
+            any_row = f"SELECT 1 FROM ({found.select}) LIMIT 1"
+            if _asked(records, any_row, found.parameters).fetchone():
+                return replace(found, shares=True)
+    return None
 
 
 def _counting(
     grouping: Grouping,
     window_days: int | None,
     clue: Mapping[str, Any],
-    records: Records,
     numerator: str = "true",
     valued: str | None = None,
     chosen: str | None = None,
-) -> pa.Table:
-    """record_no and hit of the records that count at the clue's moment.
+) -> Behind | None:
+    """record_no and hit of the records that count at the clue's moment; None without the key.
 
     Only those with a value in the column `valued`; only the first in the order `chosen`.
     """
     if any(clue.get(ours) is None for ours, _ in grouping.key):
-        return NOTHING
+        return None
     conditions = [f"({grouping.where})"] if grouping.where else []
     parameters: dict[str, Any] = {"moment": clue["raised_at"]}
     for at, (ours, theirs) in enumerate(grouping.key):
@@ -114,11 +148,15 @@ def _counting(
         conditions.append(f"happened_at >= $moment - INTERVAL {window_days} DAY")
     if valued is not None:
         conditions.append(f"{quoted(valued)} IS NOT NULL")
-    query = f"""
+    select = f"""
         SELECT record_no, ({numerator}) IS TRUE AS hit FROM {quoted(grouping.source)}
         WHERE known_at < $moment AND happened_at < $moment
           AND (retracted_at IS NULL OR retracted_at >= $moment)
           {"".join(f" AND {condition}" for condition in conditions)}
-        ORDER BY {chosen or "happened_at, record_no"} {"LIMIT 1" if chosen else ""}
+        {f"ORDER BY {chosen} LIMIT 1" if chosen else ""}
     """
-    return records.connection().cursor().sql(query, params=parameters).to_arrow_table()
+    return Behind(grouping.source, select, parameters)
+
+
+def _asked(records: Records, query: str, parameters: Mapping[str, Any]) -> DuckDBPyConnection:
+    return records.connection().cursor().execute(query, dict(parameters))

@@ -104,6 +104,16 @@ class RatioGroup(Declared):
     sentence: Bilingual
 
 
+class ReasonGroup(Declared):
+    """Features that a reviewer may read as one reason. `of` names groups of history and ratios,
+    and plain or calendar features. Words for readers: no part of the definitions' identity.
+    """
+
+    name: Name
+    title: Bilingual
+    of: Annotated[tuple[Name, ...], Field(min_length=1)]
+
+
 class FeatureFile(Declared):
     """The whole file."""
 
@@ -111,3 +121,4 @@ class FeatureFile(Declared):
     calendar: tuple[CalendarFeature, ...] = ()
     history: tuple[HistoryGroup, ...] = ()
     ratios: tuple[RatioGroup, ...] = ()
+    groups: tuple[ReasonGroup, ...] = ()

@@ -31,6 +31,7 @@ class ClueColumn(BaseModel):
 
     type: ColumnType
     title: Bilingual
+    classification: str = "internal"
 
 
 class RaiseCycle(BaseModel):
@@ -54,6 +55,10 @@ class Manifest(BaseModel):
     language: Language = "zh"
     raise_cycle: RaiseCycle
     clue_columns: dict[str, ClueColumn]
+    # How the subject's own number is classified.
+    subject_classification: str = "internal"
+    # Role -> classifications it reads unmasked, in place of what the platform gives the role.
+    clearance: dict[str, tuple[str, ...]] = {}
 
     @field_validator("timezone")
     @classmethod
@@ -86,6 +91,12 @@ class Jurisdiction:
     @property
     def clue_columns(self) -> dict[str, str]:
         return {name: column.type for name, column in self.manifest.clue_columns.items()}
+
+    @property
+    def clue_classifications(self) -> dict[str, str]:
+        """Column of a clue -> classification, of those that are not internal by nature."""
+        own = {name: each.classification for name, each in self.manifest.clue_columns.items()}
+        return {**own, "subject_id": self.manifest.subject_classification}
 
     def contract(self, record_set: str) -> Contract:
         if record_set not in self.contracts:

@@ -6,7 +6,7 @@ that one connection serves many moments.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,7 @@ from governance.contract import Contract
 from governance.engine import connect, file_list
 from governance.home import Home
 
+NEVER_WRITTEN = -1
 SYSTEM_TYPES = {
     "record_no": "BIGINT",
     "happened_at": "TIMESTAMP",
@@ -42,18 +43,27 @@ class Records:
     """Record sets of a home at fixed versions, read through one DuckDB connection.
 
     `versions` maps record set -> Delta version; the newest of each is taken where it names none,
-    and stays fixed for the life of the object. A record set with no rows yet is an empty view.
+    and stays fixed for the life of the object. A record set with no rows yet is an empty view, and
+    so is one that had none at the version asked for (-1). `only`: no other record set is opened.
     """
 
-    def __init__(self, home: Home, versions: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        home: Home,
+        versions: Mapping[str, int] | None = None,
+        *,
+        only: Collection[str] | None = None,
+    ) -> None:
         asked = dict(versions or {})
         self._scratch: Path | None = home.scratch
         self._views: dict[str, str] = {}
         self._memory: dict[str, pa.Table] = {}
         self.versions: dict[str, int] = {}
         for name, contract in home.jurisdiction.contracts.items():
-            self._declare(name, home.table(name), asked.get(name), empty_view(contract))
-        if tables.exists(home.table("clues")):
+            if only is None or name in only:
+                self._declare(name, home.table(name), asked.get(name), empty_view(contract))
+        asked_for = (only is None or "clues" in only) and asked.get("clues") != NEVER_WRITTEN
+        if asked_for and tables.exists(home.table("clues")):
             self._declare("clues", home.table("clues"), asked.get("clues"), "")
         self._connection: duckdb.DuckDBPyConnection | None = None
 
@@ -81,7 +91,7 @@ class Records:
         return records
 
     def _declare(self, name: str, path: Path, version: int | None, empty: str) -> None:
-        files = tables.files(path, version)
+        files = [] if version == NEVER_WRITTEN else tables.files(path, version)
         self.versions[name] = tables.version(path) if version is None else version
         self._views[name] = f"SELECT * FROM {file_list(files)}" if files else empty
 

@@ -29,8 +29,18 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class FeatureGroup(Frozen):
+    """Features that a reviewer may read as one reason."""
+
+    name: str
+    title: Bilingual
+
+
 class ScoredFeature(Frozen):
-    """One input of a scorer, with what training saw of it."""
+    """One input of a scorer, with what training saw of it.
+
+    `group`: what a reviewer reads it in; None: only in the sum of all others.
+    """
 
     name: str
     type: Literal["numeric", "category"]
@@ -42,6 +52,7 @@ class ScoredFeature(Frozen):
     minimum: float | None = None
     maximum: float | None = None
     missing_share: float
+    group: FeatureGroup | None = None
 
 
 class GoldenRow(Frozen):

@@ -1,25 +1,53 @@
-"""Reasons: the features that moved a score most, in words; the rest folded into `other`."""
+"""Reasons: the features that moved a score most, in words; the rest folded into `other`.
+
+What is told always adds up: base + told contributions + other = margin, by feature and by group,
+whatever the reader may not see (P-6).
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from base.bilingual import Language
 from scoring.bundle import ScoredFeature
+from scoring.points import Points
 from scoring.sentences import sentence
+
+NOTHING_MASKED: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Reason:
-    """One feature's part in a score. `contribution` is in log-odds: positive speaks for a case."""
+    """One feature's part in a score. `contribution` is in log-odds: positive speaks for a case.
+
+    `points` is the same in percentage points of probability; None where nobody asked.
+    """
 
     feature: str
     value: float | str | None
     contribution: float
     sentence: str
+    points: float | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        told = asdict(self)
+        if self.points is None:
+            del told["points"]
+        return told
+
+
+@dataclass(frozen=True)
+class GroupReason:
+    """A declared group's part in a score: the sum over its features that the reader may see."""
+
+    group: str
+    title: str
+    contribution: float
+    points: float | None = None
 
 
 @dataclass(frozen=True)
@@ -30,7 +58,15 @@ class Reasons:
     other: float
 
     def as_json(self) -> dict[str, Any]:
-        return {"reasons": [asdict(reason) for reason in self.reasons], "other": self.other}
+        return {"reasons": [reason.as_json() for reason in self.reasons], "other": self.other}
+
+
+@dataclass(frozen=True)
+class GroupReasons:
+    """Every declared group, strongest first, and the sum of the features that are in none."""
+
+    groups: tuple[GroupReason, ...]
+    other: float
 
 
 def reasons_of(
@@ -42,23 +78,56 @@ def reasons_of(
     language: Language,
     margin: float,
     base: float,
+    points: Points | None = None,
+    masked: Collection[str] = NOTHING_MASKED,
 ) -> Reasons:
     """The `count` strongest reasons. base + told contributions + other == margin within 1e-9.
 
-    `other` is what remains of the margin, so that what is told always adds up (P-6).
+    `other` is what remains of the margin, so that what is told always adds up (P-6). A feature
+    whose name is in `masked` is told in `other` only.
     """
-    order = sorted(range(len(features)), key=lambda i: (-abs(contributions[i]), i))[:count]
+    seen = [i for i in range(len(features)) if features[i].name not in masked]
+    order = sorted(seen, key=lambda i: (-abs(contributions[i]), i))[:count]
     told = tuple(
         Reason(
             feature=features[i].name,
             value=_plain(values[i]),
             contribution=float(contributions[i]),
             sentence=sentence(features[i], values[i], language),
+            points=points.of(float(contributions[i])) if points else None,
         )
         for i in order
     )
     other = margin - base - math.fsum(reason.contribution for reason in told)
     return Reasons(told, other)
+
+
+def groups_of(
+    features: Sequence[ScoredFeature],
+    contributions: Sequence[float],
+    *,
+    language: Language,
+    margin: float,
+    base: float,
+    points: Points | None = None,
+    masked: Collection[str] = NOTHING_MASKED,
+) -> GroupReasons:
+    """Every declared group's sum. base + groups + other == margin within 1e-9 (P-6).
+
+    Features of no group, and those in `masked`, are in `other`.
+    """
+    parts: dict[str, list[float]] = defaultdict(list)
+    titles = {}
+    for feature, contribution in zip(features, contributions, strict=True):
+        if feature.group is not None and feature.name not in masked:
+            parts[feature.group.name].append(float(contribution))
+            titles[feature.group.name] = feature.group.title.in_language(language)
+    sums = {name: math.fsum(each) for name, each in parts.items()}
+    told = tuple(
+        GroupReason(name, titles[name], sums[name], points.of(sums[name]) if points else None)
+        for name in sorted(sums, key=lambda name: (-abs(sums[name]), name))
+    )
+    return GroupReasons(told, margin - base - math.fsum(sums.values()))
 
 
 def _plain(value: float | str | None) -> float | str | None:

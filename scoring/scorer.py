@@ -73,13 +73,19 @@ class Scorer:
     def score(self, table: pa.Table) -> Scores:
         """Score feature rows; columns are taken by name, whatever their order."""
         matrix = to_matrix(self.manifest.features, table)
+        return self.score_matrix(matrix, input_flags(self.manifest.features, table))
+
+    def score_matrix(self, matrix: Floats, flags: list[list[str]]) -> Scores:
+        """The same for rows that are a matrix already, in the manifest's order."""
         margin = self._margin(matrix)
-        flags = input_flags(self.manifest.features, table)
         return Scores(margin, self.calibrator.probability(margin), flags)
 
     def explain(self, table: pa.Table) -> Explanation:
         """Contributions of every feature; with `base` they add up to the margin within 1e-9."""
-        matrix = to_matrix(self.manifest.features, table)
+        return self.explain_matrix(to_matrix(self.manifest.features, table))
+
+    def explain_matrix(self, matrix: Floats) -> Explanation:
+        """The same for rows that are a matrix already, in the manifest's order."""
         return explain(self.booster, matrix, self._threads(len(matrix)))
 
     def _margin(self, matrix: Floats) -> Floats:

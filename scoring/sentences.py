@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from base.bilingual import Language
 from scoring.bundle import ScoredFeature
 
 MISSING = {"zh": "（无记录）", "en": "(no record)"}
+ASKED = {"zh": "……", "en": "..."}
 
 
 def sentence(feature: ScoredFeature, value: float | str | None, language: Language) -> str:
@@ -16,6 +18,42 @@ def sentence(feature: ScoredFeature, value: float | str | None, language: Langua
     return words.replace("{value}", show_value(feature, value, language)).replace(
         "{window}", show_window(feature.window_days, language)
     )
+
+
+def asked_sentence(feature: ScoredFeature, language: Language) -> str:
+    """The feature's sentence with its value left open: what is to be looked up."""
+    words = feature.sentence.in_language(language)
+    return words.replace("{value}", ASKED[language]).replace(
+        "{window}", show_window(feature.window_days, language)
+    )
+
+
+def flag_sentence(
+    flag: str,
+    features: Mapping[str, ScoredFeature],
+    values: Mapping[str, float | str | None],
+    language: Language,
+) -> str:
+    """A flag (`kind:feature`) as a reviewer reads it."""
+    kind, _, name = flag.partition(":")
+    feature = features.get(name)
+    if feature is None:
+        return flag
+    said = sentence(feature, values.get(name), language)
+    chinese = language == "zh"
+    match kind:
+        case "missing":
+            return f"{said}：学习时几乎都有" if chinese else f"{said}: nearly always known"
+        case "unknown_category":
+            return f"{said}：学习时未见过" if chinese else f"{said}: never seen when learning"
+        case "out_of_range":
+            low, high = (
+                show_value(feature, bound, language) for bound in (feature.minimum, feature.maximum)
+            )
+            seen = f"：超出学习时的范围（{low}至{high}）"
+            return said + (seen if chinese else f": outside what was seen ({low} to {high})")
+        case _:
+            return said
 
 
 def show_value(feature: ScoredFeature, value: float | str | None, language: Language) -> str:

@@ -77,11 +77,82 @@ class ScoresReply(BaseModel):
     scores: list[ScoreMessage]
 
 
+class EvidenceMessage(BaseModel):
+    """The records behind a value: numbers in `record_set`, in order of happening, the first few.
+
+    A share has two lists: the counted records, and among them those of its numerator (`hits`).
+    `more`: there are others, at `GET /v1/clues/{id}/evidence/{feature}`.
+    """
+
+    record_set: str
+    record_nos: list[int]
+    hits: list[int]
+    more: bool
+
+
+class ToldReason(ReasonMessage):
+    """`points`: the contribution in percentage points of probability."""
+
+    points: float
+    evidence: EvidenceMessage | None = None
+
+
+class GroupMessage(BaseModel):
+    """A declared group's part: the sum over those of its features that the reader may see."""
+
+    group: str
+    title: str
+    contribution: float
+    points: float
+
+
 class ReasonsReply(ScoreMessage):
-    """Why a clue has the score it was given."""
+    """Why a clue has the score it was given.
+
+    base + reasons + other = margin, and so do base + groups + groups_other; in percentage points
+    100 * base_probability + points + other_points = 100 * probability. `masked_features` are told
+    in the sums of the others only.
+    """
 
     scorer: str
     moment: str
+    reasons: list[ToldReason]  # type: ignore[assignment]  # a ReasonMessage and more
+    base_probability: float
+    other_points: float
+    groups: list[GroupMessage]
+    groups_other: float
+    groups_other_points: float
+    flag_sentences: list[str]
+    masked_features: int
+
+
+class ColumnMessage(BaseModel):
+    """A column of governed records. `masked`: the reader's role may not read its values."""
+
+    name: str
+    title: str
+    masked: bool
+
+
+class EvidenceReply(BaseModel):
+    """Records behind a value, as they were when the score was given, in order of happening.
+
+    `record_set` null: the value stands in the clue itself. `hit`: counted in a share's numerator.
+    `next_after`: give it as `after` for the next page; null: no more.
+    """
+
+    clue_id: str
+    scorer: str
+    moment: str
+    feature: str
+    value: float | str | None
+    sentence: str
+    record_set: str | None
+    title: str | None
+    columns: list[ColumnMessage]
+    records: list[dict[str, Any]]
+    total: int
+    next_after: int | None
 
 
 @lru_cache(maxsize=4)

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from base.bilingual import Bilingual
 from base.errors import Fault, Refused, nearest
 from features.definition import Feature, FeatureSet
-from scoring.bundle import ScoredFeature
+from scoring.bundle import FeatureGroup, ScoredFeature
 from training.experiment import Experiment
 
 Floats = npt.NDArray[np.float64]
@@ -125,6 +125,7 @@ def _scored(
     feature: Feature, column: pa.ChunkedArray, labels: Mapping[str, Mapping[str, Bilingual]]
 ) -> ScoredFeature:
     missing = column.null_count / max(1, len(column))
+    told_in = feature.told_in
     common: dict[str, Any] = {
         "name": feature.name,
         "type": feature.type,
@@ -132,6 +133,7 @@ def _scored(
         "window_days": feature.window_days,
         "sentence": feature.sentence,
         "missing_share": missing,
+        "group": told_in and FeatureGroup(name=told_in.name, title=told_in.title),
     }
     if feature.type == "category":
         seen = sorted({str(value) for value in column.unique().to_pylist() if value is not None})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from base.bilingual import Language
 from governance.checks import quoted
 from governance.home import Home
 from governance.reading import Records
+from serving.clearance import masked_value
 
 RECORDS_SHOWN = 50
 
@@ -24,19 +25,31 @@ class EvidenceTable:
     rows: list[list[Any]]
 
 
-def evidence_tables(home: Home, evidence: Sequence[str], language: Language) -> list[EvidenceTable]:
-    """`evidence` names records as `record_set/record_no`; unknown record sets are left out."""
+def evidence_tables(
+    home: Home, evidence: Sequence[str], language: Language, seen: Collection[str]
+) -> list[EvidenceTable]:
+    """`evidence` names records as `record_set/record_no`; unknown record sets are left out.
+
+    Values of a classification that is not in `seen` are masked.
+    """
     wanted: dict[str, list[int]] = defaultdict(list)
     for reference in evidence:
         record_set, _, number = reference.rpartition("/")
         if record_set in home.jurisdiction.contracts and number.isdigit():
             wanted[record_set].append(int(number))
-    with Records(home) as records:
-        return [_table(home, records, name, wanted[name], language) for name in sorted(wanted)]
+    with Records(home, only=wanted) as records:
+        return [
+            _table(home, records, name, wanted[name], language, seen) for name in sorted(wanted)
+        ]
 
 
 def _table(
-    home: Home, records: Records, name: str, numbers: list[int], language: Language
+    home: Home,
+    records: Records,
+    name: str,
+    numbers: list[int],
+    language: Language,
+    seen: Collection[str],
 ) -> EvidenceTable:
     contract = home.jurisdiction.contract(name)
     listed = ", ".join(quoted(column.name) for column in contract.columns)
@@ -48,6 +61,11 @@ def _table(
     titles = [column.title.in_language(language) for column in contract.columns]
     known = "知悉时间" if language == "zh" else "known at"
     number = "记录编号" if language == "zh" else "record"
-    return EvidenceTable(
-        contract.title.in_language(language), [number, *titles, known], [list(row) for row in rows]
-    )
+    hidden = {
+        at for at, column in enumerate(contract.columns, 1) if column.classification not in seen
+    }
+    told = [
+        [masked_value(value) if at in hidden else value for at, value in enumerate(row)]
+        for row in rows
+    ]
+    return EvidenceTable(contract.title.in_language(language), [number, *titles, known], told)

@@ -17,11 +17,12 @@ from starlette.concurrency import run_in_threadpool
 from base.errors import CluesError
 from serving.access import COOKIE, NoKey, find_principal, service_of, visitor_of
 from serving.bounds import read_body
+from serving.clearance import cleared
 from serving.console.evidence import evidence_tables
 from serving.console.words import words_of
 from serving.queue import queue_page
 from serving.refusals import status_of
-from serving.routes.clues import reasons_for, require_clue
+from serving.routes.clues import reasons_for, require_clue, seen_clue
 
 router = APIRouter(include_in_schema=False)
 FOLDER = Path(__file__).parent / "pages"
@@ -115,11 +116,16 @@ def clue(request: Request, clue_id: str, language: Language = "zh") -> Response:
         request,
         "clue.html",
         language,
-        clue=row,
+        clue=seen_clue(service, who, row),
         told=told,
         model=model,
         office=service.offices.by_id.get(row["office_id"]),
-        evidence=evidence_tables(service.home, row["evidence"] or [], language),
+        evidence=evidence_tables(
+            service.home,
+            row["evidence"] or [],
+            language,
+            cleared(who, service.home.jurisdiction),
+        ),
     )
 
 

@@ -1,53 +1,148 @@
-"""GET /v1/clues/{id}: a clue, and why it has its score."""
+"""GET /v1/clues/{id}: a clue, why it has its score, and the records that say so."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 
+from base.bilingual import Language
 from base.errors import NotFound
-from dispatch.scoring_run import tell_score
-from scoring.ledger import latest_score
+from features.classified import masked_features
+from scoring.ledger import GivenScore, latest_score
 from scoring.scorer import Scorer
+from scoring.sentences import sentence
+from scoring.telling import tell_given
 from serving.access import principal_of, service_of
-from serving.messages import ReasonsReply
+from serving.clearance import cleared, seen_row
+from serving.evidence import Evidence
+from serving.messages import EvidenceReply, ReasonsReply
 from serving.principal import Principal
 from serving.queue import visible_clue
 from serving.service import Service
 
 router = APIRouter()
 SYSTEM = ("record_no", "happened_at", "known_at", "retracted_at", "batch")
+AskedLanguage = Literal["zh", "en"]
 
 
 @router.get("/v1/clues/{clue_id}")
 def get_clue(request: Request, clue_id: str) -> dict[str, Any]:
     """The clue's columns and the records it was raised from."""
-    row = require_clue(service_of(request), _reader(request), clue_id)
-    return {name: value for name, value in row.items() if name not in SYSTEM}
+    service, who = service_of(request), _reader(request)
+    return seen_clue(service, who, require_clue(service, who, clue_id))
 
 
 @router.get("/v1/clues/{clue_id}/reasons", response_model=ReasonsReply)
 def get_reasons(
     request: Request,
     clue_id: str,
-    language: Literal["zh", "en"] = "zh",
+    language: AskedLanguage = "zh",
     reasons: Annotated[int, Query(ge=0, le=100)] = 10,
+    evidence: Annotated[int, Query(ge=0, le=100)] = 0,
 ) -> dict[str, Any]:
-    """The newest score given to the clue, with its reasons in words."""
-    return reasons_for(service_of(request), _reader(request), clue_id, language, reasons)
+    """The newest score given to the clue, with its reasons in words.
+
+    `evidence`: tell of each reason the first so many records behind it.
+    """
+    return reasons_for(service_of(request), _reader(request), clue_id, language, reasons, evidence)
+
+
+@router.get("/v1/clues/{clue_id}/evidence/{feature}", response_model=EvidenceReply)
+def get_evidence(
+    request: Request,
+    clue_id: str,
+    feature: str,
+    language: AskedLanguage = "zh",
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    after: Annotated[int, Query(ge=0, le=10**9)] = 0,
+) -> dict[str, Any]:
+    """The records behind a value of the score that was given, in order of happening.
+
+    They are read as they were then. A feature that the reader's role may not see is as unknown as
+    one that is none.
+    """
+    return evidence_for(
+        service_of(request), _reader(request), clue_id, feature, language, limit, after
+    )
 
 
 def reasons_for(
-    service: Service, who: Principal, clue_id: str, language: Literal["zh", "en"], count: int
+    service: Service,
+    who: Principal,
+    clue_id: str,
+    language: Language,
+    count: int,
+    evidence: int = 0,
 ) -> dict[str, Any]:
     """From the ledger alone. Raises NotFound where there is no score the caller may see."""
-    require_clue(service, who, clue_id)
+    clue = require_clue(service, who, clue_id)
     given = latest_score(service.ledger, clue_id)
+    scorer = scorer_of(service, given)
+    told = tell_given(given, scorer, language, count, masked_for(service, who, scorer))
+    if evidence:
+        names = [reason["feature"] for reason in told["reasons"]]
+        numbers = Evidence(service, who, clue, given).numbers(names, evidence)
+        for reason in told["reasons"]:
+            reason["evidence"] = numbers.get(reason["feature"])
+    return told
+
+
+def evidence_for(
+    service: Service,
+    who: Principal,
+    clue_id: str,
+    feature: str,
+    language: Language,
+    limit: int,
+    after: int,
+) -> dict[str, Any]:
+    """A page of the records behind a value, with the value in words. Raises NotFound."""
+    clue = require_clue(service, who, clue_id)
+    given = latest_score(service.ledger, clue_id)
+    scorer = scorer_of(service, given)
+    names = [each.name for each in scorer.manifest.features]
+    if feature not in names or feature in masked_for(service, who, scorer):
+        raise NotFound(wanted="a feature of this score", got="none", cure="see the clue's reasons")
+    at = names.index(feature)
+    page = Evidence(service, who, clue, given).page(feature, language, limit, after)
+    return {
+        "clue_id": clue_id,
+        "scorer": given.scorer,
+        "moment": given.moment.isoformat(),
+        "feature": feature,
+        "value": given.feature_values[at],
+        "sentence": sentence(scorer.manifest.features[at], given.feature_values[at], language),
+        **asdict(page),
+    }
+
+
+def scorer_of(service: Service, given: GivenScore) -> Scorer:
+    """The scorer that gave a score: the champion, or one of before."""
     scorer = service.champion()
-    if scorer.digest != given.scorer:
-        scorer = Scorer.load(service.home.scorers / given.scorer, given.scorer)
-    return tell_score(given, scorer, language, count)
+    if scorer.digest == given.scorer:
+        return scorer
+    return Scorer.load(service.home.scorers / given.scorer, given.scorer)
+
+
+def masked_for(service: Service, who: Principal, scorer: Scorer) -> frozenset[str]:
+    """Features of a scorer that the reader may not see.
+
+    What an older scorer learned from and nobody declares any longer is classified by nobody, so
+    it is seen by nobody.
+    """
+    jurisdiction = service.home.jurisdiction
+    masked = masked_features(service.definitions, jurisdiction, cleared(who, jurisdiction))
+    declared = set(service.definitions.names)
+    return masked | {each.name for each in scorer.manifest.features if each.name not in declared}
+
+
+def seen_clue(service: Service, who: Principal, row: dict[str, Any]) -> dict[str, Any]:
+    """A clue's own columns, masked where the reader's role asks for it."""
+    jurisdiction = service.home.jurisdiction
+    own = {name: value for name, value in row.items() if name not in SYSTEM}
+    return seen_row(own, jurisdiction.clue_classifications, cleared(who, jurisdiction))
 
 
 def require_clue(service: Service, who: Principal, clue_id: str) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""The closed loop on the simulated province: month by month, beside other orders."""
