@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from base.bilingual import Language
@@ -33,3 +33,32 @@ class Settings(BaseSettings):
     tracking_uri: str | None = None
     # Memory DuckDB may take before it spills to the home's folder.
     memory_limit: str = "2GB"
+    # Requests a second that one person (any role but case_system) may make; 0: no bound.
+    rate_persons: float = Field(default=1_000.0, ge=0)
+    # Requests a second that one case system may make; 0: no bound.
+    rate_machines: float = Field(default=20_000.0, ge=0)
+    # Seconds that browsers are told to insist on https (behind a TLS proxy); 0: not told.
+    hsts_seconds: int = Field(default=0, ge=0)
+    # The identity provider whose tokens are taken (`iss`); none: keys only.
+    oidc_issuer: str | None = None
+    # The audience a token must be made for (`aud`).
+    oidc_audience: str | None = None
+    # The provider's public keys (JWKS): a file, or an address.
+    oidc_keys: str | None = None
+    # For how long those keys are kept before they are read anew.
+    oidc_keys_seconds: float = Field(default=300.0, ge=1)
+    # How far the provider's clock may be off.
+    oidc_leeway_seconds: int = Field(default=30, ge=0, le=300)
+    # The claim that holds roles, a dot for each step down (realm_access.roles).
+    oidc_role_claim: str = "roles"
+    # What the provider calls our roles, as JSON {"theirs": "ours"}; empty: the same.
+    oidc_roles: dict[str, str] = {}
+    # The claim that holds the office; "*" in it means every office.
+    oidc_office_claim: str = "office"
+
+    @model_validator(mode="after")
+    def _whole_provider(self) -> Settings:
+        """An issuer without audience or keys would take tokens made for others."""
+        if self.oidc_issuer and not (self.oidc_audience and self.oidc_keys):
+            raise ValueError("CLUES_OIDC_ISSUER wants CLUES_OIDC_AUDIENCE and CLUES_OIDC_KEYS too")
+        return self

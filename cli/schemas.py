@@ -9,12 +9,14 @@ from typing import Any
 from pydantic import BaseModel
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "schema"
+RULES_FROM, RULES_TO = "<!-- rules -->", "<!-- end of rules -->"
 
 
 def published_schemas() -> dict[str, dict[str, Any]]:
     """File name -> JSON Schema. Contracts follow the Open Data Contract Standard's own schema."""
     from clues.supervision import Head
     from dispatch.offices import Offices
+    from dispatch.rules import DispatchRules
     from features.shapes import FeatureFile
     from governance.jurisdiction import Manifest
     from training.experiment import Experiment
@@ -27,6 +29,7 @@ def published_schemas() -> dict[str, dict[str, Any]]:
         "offices": Offices,
         "experiment": Experiment,
         "promotion": PromotionRule,
+        "dispatch": DispatchRules,
     }
     return {f"{name}.schema.json": shape.model_json_schema() for name, shape in shapes.items()}
 
@@ -39,5 +42,16 @@ def write_schemas() -> None:
         (FOLDER / name).write_text(text + "\n", "utf-8")
 
 
+def write_rules() -> None:
+    """Write the table of rules into docs/access.md, between its marks."""
+    from serving.access import printed_rules
+
+    path = FOLDER.parent / "access.md"
+    before, _, rest = path.read_text("utf-8").partition(RULES_FROM)
+    after = rest.partition(RULES_TO)[2]
+    path.write_text(f"{before}{RULES_FROM}\n{printed_rules()}{RULES_TO}{after}", "utf-8")
+
+
 if __name__ == "__main__":
     write_schemas()
+    write_rules()

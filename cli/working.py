@@ -85,11 +85,13 @@ keys = typer.Typer(help="Keys of those who may ask the service.", no_args_is_hel
 def create_key(
     role: Annotated[str, typer.Option(help="case_system, reviewer, dispatcher, ...")],
     office: Annotated[str | None, typer.Option(help="Sees this office and those below it.")] = None,
+    holder: Annotated[str | None, typer.Option(help="The person or machine it is for.")] = None,
+    expires: Annotated[str | None, typer.Option(help="Refused from this moment on.")] = None,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> dict[str, Any]:
     """Make a key. It is shown this once and kept only as a digest."""
-    from base.moment import WallClock
+    from base.moment import WallClock, parse_moment
     from dispatch.offices import load_offices
     from governance.home import Home
     from scoring.ledger import open_ledger
@@ -99,7 +101,28 @@ def create_key(
     clock = WallClock(opened.jurisdiction.timezone)
     if office is not None:
         load_offices(opened.jurisdiction.folder / "offices.yaml").office(office)
-    return create(open_ledger(opened.ledger_url), role=role, office_id=office, clock=clock)
+    return create(
+        open_ledger(opened.ledger_url),
+        role=role,
+        office_id=office,
+        clock=clock,
+        holder=holder,
+        expires_at=None if expires is None else parse_moment(expires, clock.zone.key),
+    )
+
+
+@keys.command("list")
+@answers
+def list_keys(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> dict[str, Any]:
+    """Every key ever made: its role, office and holder, and whether it is in force."""
+    from base.moment import WallClock
+    from governance.home import Home
+    from scoring.ledger import open_ledger
+    from serving.keys import list_keys as listed
+
+    opened = Home.open(home)
+    clock = WallClock(opened.jurisdiction.timezone)
+    return {"keys": listed(open_ledger(opened.ledger_url), clock)}
 
 
 @keys.command("revoke")

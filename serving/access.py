@@ -1,21 +1,91 @@
-"""Access: a bearer key (or the console's cookie) to a principal."""
+"""Access: who may ask for what. One table; a route that is not in it is not served.
+
+`RULES` is the whole of it. Every request is judged by its route's line before anything of it is
+read: who asks (serving/credentials.py), how often (serving/rates.py), in which role. Which clues of
+an answer an office may see is `Principal.sees`, and nothing else. docs/access.md prints the table.
+"""
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-from fastapi import Request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from base.errors import NotAllowed
-from scoring.ledger import keys
-from serving.keys import key_hash
-from serving.principal import Principal
+from fastapi import APIRouter, FastAPI, Request
+from starlette.concurrency import run_in_threadpool
+
+from serving.credentials import NoKey, WrongKey, find_principal
+from serving.principal import Principal, Role
 from serving.service import Service
 
+__all__ = [
+    "COOKIE", "RULES", "NoKey", "Rule", "WrongKey", "authorised", "find_principal", "principal_of",
+    "require_declared", "service_of", "visitor_of",
+]  # fmt: skip
 COOKIE = "clues_key"
 
+Door = Literal["public", "bearer", "console"]
+Offices = Literal["own", "every", "-"]
 
-class NoKey(NotAllowed):
-    """No key, or one that is not in force: both answer alike."""
+
+@dataclass(frozen=True)
+class Rule:
+    """Who may come in. `offices`: `own` answers about the caller's offices only, `every` wants a
+    principal that covers all of them, `-` is about no office."""
+
+    door: Door
+    roles: tuple[Role, ...]
+    offices: Offices
+    does: str
+
+
+def _public(does: str) -> Rule:
+    return Rule("public", (), "-", does)
+
+
+READERS: tuple[Role, ...] = ("reviewer", "dispatcher")
+MACHINE: tuple[Role, ...] = ("case_system",)
+SCIENCE: tuple[Role, ...] = ("data_scientist", "auditor")
+RULES: dict[str, Rule] = {
+    "POST /v1/scores": Rule(
+        "bearer", ("case_system", "data_scientist"), "own", "scores clues without keeping them"
+    ),
+    "POST /v1/clues": Rule("bearer", MACHINE, "own", "admits clues and puts them in the queue"),
+    "GET /v1/clues/{clue_id}": Rule("bearer", READERS, "own", "one clue"),
+    "GET /v1/clues/{clue_id}/reasons": Rule("bearer", READERS, "own", "why it has its score"),
+    "GET /v1/clues/{clue_id}/evidence/{feature}": Rule(
+        "bearer", READERS, "own", "the records behind a reason"
+    ),
+    "GET /v1/clues/{clue_id}/similar": Rule("bearer", READERS, "own", "what happened to its like"),
+    "GET /v1/clues/{clue_id}/next-checks": Rule("bearer", READERS, "own", "what to check next"),
+    "GET /v1/clues/{clue_id}/history": Rule("bearer", READERS, "own", "what was done with it"),
+    "POST /v1/clues/{clue_id}/transitions": Rule(
+        "bearer", (*MACHINE, *READERS), "own", "moves it along its life cycle"
+    ),
+    "GET /v1/queue": Rule("bearer", READERS, "own", "the ranked open clues"),
+    "POST /v1/outcomes": Rule("bearer", MACHINE, "own", "brings outcomes back"),
+    "GET /v1/scorers": Rule("bearer", SCIENCE, "-", "every scorer of this home"),
+    "GET /v1/scorers/{digest}": Rule("bearer", SCIENCE, "-", "one scorer: manifest, figures, card"),
+    "POST /v1/scorers/{digest}/promotion": Rule(
+        "bearer", ("data_scientist",), "every", "proposes a champion, or approves one"
+    ),
+    "GET /v1/monitoring": Rule("bearer", SCIENCE, "own", "drift, calibration, outcomes"),
+    "GET /v1/audit": Rule("bearer", ("auditor",), "every", "the audit trail"),
+    "GET /live": _public("the process answers"),
+    "GET /livez": _public("the same"),
+    "GET /ready": _public("whether it can answer, and with what"),
+    "GET /readyz": _public("the same"),
+    "GET /metrics": _public("figures for Prometheus"),
+    "GET /openapi.json": _public("the shapes of everything"),
+    "GET /docs": _public("the same, to read"),
+    "GET /": _public("leads to the console"),
+    "GET /console": _public("a form for the key"),
+    "POST /console": _public("signs in"),
+    "POST /console/out": _public("signs out"),
+    "GET /console/style.css": _public("the style sheet"),
+    "GET /console/queue": Rule("console", READERS, "own", "the queue as a page"),
+    "GET /console/clues/{clue_id}": Rule("console", READERS, "own", "a clue as a page"),
+}
 
 
 def service_of(request: Request) -> Service:
@@ -24,38 +94,73 @@ def service_of(request: Request) -> Service:
     return service
 
 
-def principal_of(request: Request) -> Principal:
-    """The principal of a bearer key. Raises NoKey."""
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    return find_principal(service_of(request), key.strip() if scheme.lower() == "bearer" else "")
+def rule_of(request: Request) -> Rule:
+    """The line of the route that was matched. `create_app` made sure that there is one."""
+    return RULES[f"{request.method} {request.scope['route'].path}"]
+
+
+def principal_of(request: Request, route: str | None = None) -> Principal:
+    """Who asks, in a role that `route` (default: the one matched) lets in, within his rate.
+
+    Raises NoKey, WrongKey, NotAllowed, TooFast. Judged once for a request.
+    """
+    known: Principal | None = getattr(request.state, "principal", None)
+    if known is not None:
+        return known
+    scheme, _, shown = request.headers.get("authorization", "").partition(" ")
+    shown = shown.strip() if scheme.lower() == "bearer" else ""
+    rule = RULES[route] if route else rule_of(request)
+    request.state.principal = who = _admitted(request, shown, rule)
+    return who
 
 
 def visitor_of(request: Request) -> Principal:
-    """The principal of the console's cookie. Raises NoKey."""
-    return find_principal(service_of(request), request.cookies.get(COOKIE, ""))
+    """The same for a page of the console, by its cookie."""
+    return _admitted(request, request.cookies.get(COOKIE, ""), rule_of(request))
 
 
-def find_principal(service: Service, key: str) -> Principal:
-    """Look a key up by its digest. Raises NoKey, or NotAllowed where its office is gone."""
-    query = sa.select(keys).where(keys.c.key_hash == key_hash(key), keys.c.revoked_at.is_(None))
-    with service.ledger.connect() as connection:
-        row = connection.execute(query).mappings().first()
-    if row is None:
-        raise NoKey(
-            wanted="Authorization: Bearer KEY, with a key in force",
-            got="none",
-            cure="run: clues key create --role ROLE, or ask an administrator",
-        )
-    return Principal(row["key_id"], row["role"], _covered(service, row["office_id"]))
+def _admitted(request: Request, shown: str, rule: Rule) -> Principal:
+    service = service_of(request)
+    who = find_principal(service, shown)
+    service.rates.spend(who)
+    who.require(*rule.roles)
+    if rule.offices == "every":
+        who.require_every_office()
+    return who
 
 
-def _covered(service: Service, office_id: str | None) -> frozenset[str] | None:
-    if office_id is None:
-        return None
-    if office_id not in service.offices.by_id:
-        raise NotAllowed(
-            wanted="a key for an office that is declared",
-            got="one that is not",
-            cure="ask an administrator for a new key",
-        )
-    return service.offices.subtree(office_id)
+async def authorised(request: Request) -> None:
+    """Before every route: what comes by bearer key is judged before anything else is looked at."""
+    if rule_of(request).door == "bearer":
+        await run_in_threadpool(principal_of, request)
+
+
+def every_route(served: FastAPI | APIRouter) -> Iterator[str]:
+    """`METHOD path` of each route that is served (HEAD goes with GET)."""
+    waiting: list[Any] = list(served.routes)
+    while waiting:
+        route = waiting.pop(0)
+        inner = getattr(route, "original_router", None)
+        if inner is not None:
+            waiting = [*inner.routes, *waiting]
+            continue
+        for method in sorted(getattr(route, "methods", None) or {"ANY"}):
+            if method != "HEAD":
+                yield f"{method} {route.path}"
+
+
+def require_declared(app: FastAPI) -> None:
+    """Default deny: an application with a route that no rule names is not made."""
+    strays = [route for route in every_route(app) if route not in RULES]
+    if strays:
+        raise LookupError(f"no rule in serving/access.py for: {', '.join(strays)}")
+
+
+def printed_rules() -> str:
+    """The table as Markdown, for docs/access.md (`make schema` writes it there)."""
+    lines = ["| route | roles | offices | |", "|---|---|---|---|"]
+    for route, rule in RULES.items():
+        roles = ", ".join(rule.roles) or "everybody"
+        by_cookie = " (by cookie)" if rule.door == "console" else ""
+        lines.append(f"| `{route}` | {roles}{by_cookie} | {rule.offices} | {rule.does} |")
+    return "\n".join(lines) + "\n"

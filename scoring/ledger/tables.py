@@ -1,0 +1,165 @@
+"""Every table of the ledger, as the newest migration leaves it.
+
+Times are wall time of the jurisdiction. Nothing here names a person: ids and pseudonyms only.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+# SQLite numbers rows by itself only in a column of type INTEGER.
+Number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+scores_given = sa.Table(
+    "scores_given",
+    metadata,
+    sa.Column("score_id", Number, primary_key=True, autoincrement=True),
+    sa.Column("clue_id", sa.String(200), nullable=False),
+    sa.Column("office_id", sa.String(200)),
+    sa.Column("moment", sa.DateTime, nullable=False),
+    sa.Column("scorer", sa.String(64), nullable=False),
+    sa.Column("features_fingerprint", sa.String(64), nullable=False),
+    sa.Column("versions", sa.JSON, nullable=False),
+    sa.Column("margin", sa.Float, nullable=False),
+    sa.Column("probability", sa.Float, nullable=False),
+    sa.Column("base", sa.Float, nullable=False),
+    sa.Column("feature_values", sa.JSON, nullable=False),
+    sa.Column("contributions", sa.LargeBinary, nullable=False),
+    sa.Column("flags", sa.JSON, nullable=False),
+    sa.Column("given_at", sa.DateTime, nullable=False),
+    # work: the score that a clue stands in the queue with. asked: told to a caller, no more.
+    sa.Column("purpose", sa.String(8), nullable=False, server_default="work"),
+    # The clue's own columns where the clue is not in the register (null: they are there).
+    sa.Column("given_clue", sa.JSON(none_as_null=True)),
+    # Scores kept together; the audit row of this batch holds their digest. Empty: before the audit.
+    sa.Column("batch", sa.String(32), nullable=False, server_default=""),
+    sa.Index("ix_scores_given_clue", "clue_id", "purpose", "score_id"),
+    sa.Index("ix_scores_given_batch", "batch"),
+)
+shadow_scores = sa.Table(
+    "shadow_scores",
+    metadata,
+    sa.Column("shadow_id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("clue_id", sa.String(200), nullable=False),
+    sa.Column("moment", sa.DateTime, nullable=False),
+    sa.Column("champion", sa.String(64), nullable=False),
+    sa.Column("champion_margin", sa.Float, nullable=False),
+    sa.Column("challenger", sa.String(64), nullable=False),
+    sa.Column("challenger_margin", sa.Float, nullable=False),
+    # Clues left out since the batch before, because too many were waiting.
+    sa.Column("dropped_before", sa.Integer, nullable=False),
+    sa.Column("given_at", sa.DateTime, nullable=False),
+    sa.Index("ix_shadow_scores_pair", "challenger", "champion"),
+)
+orders = sa.Table(
+    "orders",
+    metadata,
+    sa.Column("order_id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("clue_id", sa.String(64), nullable=False, unique=True),
+    sa.Column("office_id", sa.String(64)),
+    sa.Column("ordered_at", sa.DateTime, nullable=False),
+    sa.Column("ordered_by", sa.String(200), nullable=False),
+    sa.Column("accept_until", sa.DateTime, nullable=False),
+    sa.Column("verify_until", sa.DateTime, nullable=False),
+    sa.Column("exploration", sa.Boolean, nullable=False),
+    sa.Column("drawing_probability", sa.Float, nullable=False),
+)
+keys = sa.Table(
+    "keys",
+    metadata,
+    sa.Column("key_id", sa.String(16), primary_key=True),
+    sa.Column("key_hash", sa.String(64), nullable=False, unique=True),
+    sa.Column("role", sa.String(32), nullable=False),
+    sa.Column("office_id", sa.String(64)),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("revoked_at", sa.DateTime),
+    sa.Column("holder", sa.String(200)),
+    sa.Column("expires_at", sa.DateTime),
+)
+# One row per thing told, chained: `digest` covers the row and the digest of the row before.
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("seq", Number, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.String(32), nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("who", sa.String(200), nullable=False),
+    sa.Column("about", sa.String(200), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("previous", sa.String(64), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Index("ix_audit_about", "about"),
+)
+# The chain's end, one row: whoever appends holds it, so that two never append at one place.
+audit_head = sa.Table(
+    "audit_head",
+    metadata,
+    sa.Column("head_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("seq", Number, nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+)
+# Where each clue stands: derived from its events, kept so that a queue is one indexed query.
+clue_states = sa.Table(
+    "clue_states",
+    metadata,
+    sa.Column("clue_id", sa.String(200), primary_key=True),
+    sa.Column("office_id", sa.String(200)),
+    sa.Column("supervision_model", sa.String(200)),
+    sa.Column("raised_at", sa.DateTime, nullable=False),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("open", sa.Boolean, nullable=False),
+    # Grows by one with each change; what optimistic callers expect.
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("since", sa.DateTime, nullable=False),
+    # The newest score for work; null before the first.
+    sa.Column("score_id", Number),
+    sa.Column("margin", sa.Float),
+    sa.Column("probability", sa.Float),
+    sa.Column("dispatched_at", sa.DateTime),
+    sa.Column("accept_until", sa.DateTime),
+    sa.Column("verify_until", sa.DateTime),
+    sa.Column("merged_into", sa.String(200)),
+    sa.Index("ix_clue_states_queue", "office_id", "open", "margin"),
+    sa.Index("ix_clue_states_open", "open", "margin"),
+    sa.Index("ix_clue_states_verify", "open", "verify_until"),
+    sa.Index("ix_clue_states_merged", "merged_into"),
+)
+# Every change of a clue. A person's, the platform's, or an outcome as it was reported.
+clue_events = sa.Table(
+    "clue_events",
+    metadata,
+    sa.Column("event_id", Number, primary_key=True, autoincrement=True),
+    sa.Column("clue_id", sa.String(200), nullable=False),
+    # The version of the clue's state that this event made; null: it came late and changed nothing.
+    sa.Column("version", sa.Integer),
+    sa.Column("source", sa.String(8), nullable=False),
+    sa.Column("from_state", sa.String(20)),
+    sa.Column("to_state", sa.String(20), nullable=False),
+    sa.Column("decided_at", sa.DateTime, nullable=False),
+    sa.Column("reported_at", sa.DateTime, nullable=False),
+    sa.Column("kept_at", sa.DateTime, nullable=False),
+    sa.Column("by", sa.String(200), nullable=False),
+    sa.Column("role", sa.String(32), nullable=False),
+    sa.Column("office_id", sa.String(200)),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("facts", sa.JSON, nullable=False),
+    # Digest of the record in `outcomes` that says the same; null: none, or not yet.
+    sa.Column("record", sa.String(64)),
+    # A person's ending that is still to be admitted as an outcome.
+    sa.Column("to_admit", sa.Boolean, nullable=False),
+    sa.UniqueConstraint("clue_id", "version", name="uq_clue_events_version"),
+    sa.UniqueConstraint("clue_id", "record", name="uq_clue_events_record"),
+    sa.Index("ix_clue_events_to_admit", "to_admit"),
+)
+# What a key of a principal was answered; kept as long as the ledger.
+replies = sa.Table(
+    "replies",
+    metadata,
+    sa.Column("principal", sa.String(200), primary_key=True),
+    sa.Column("idempotency_key", sa.String(200), primary_key=True),
+    sa.Column("request", sa.String(64), nullable=False),
+    sa.Column("status", sa.Integer, nullable=False),
+    sa.Column("reply", sa.Text, nullable=False),
+    sa.Column("at", sa.DateTime, nullable=False),
+)
