@@ -16,7 +16,8 @@ def true_clues(world: World, found: Findings, history: History, ids: list[str]) 
 
     `probability`: P(case | taken up at once by an office of average skill), the oracle's order.
     `skill`: of its office beside the average. `propensity`: the chance with which it was taken up.
-    `benign`: the harmless explanation that there is. `pattern`: ring, or new_ring from month 36.
+    `benign`: the harmless explanation that there is. `ring`: of a telephone that strangers share;
+    `pattern`: of the ring that appears late; `mended`: from the agency that mended its ways.
     """
     of_person = per_clue(found.kind, "subject") == "person"
     ring = of_person & (world.phone_kind[found.person] == RING_PHONE)
@@ -34,9 +35,8 @@ def true_clues(world: World, found: Findings, history: History, ids: list[str]) 
             "benign": found.chances.benign.astype(str),
             "probability": found.probability,
             "skill": history.skill,
-            "pattern": np.select([found.chances.pattern, ring], ["new_ring", "ring"], "").astype(
-                str
-            ),
+            "ring": ring,
+            "pattern": found.chances.pattern,
             "mended": found.chances.mended,
             "propensity": history.propensity,
             "pursued": history.pursued,
