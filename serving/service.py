@@ -21,7 +21,9 @@ from features.definition import FeatureSet
 from features.online.store import OnlineStore
 from governance.home import Home
 from scoring.ledger import open_ledger
+from scoring.past_outcomes import PastOutcomes
 from scoring.scorer import Scorer
+from scoring.similar import SimilarClues
 from scoring.trial import try_bundle
 from serving.champion_in_use import ChampionInUse
 from serving.rates import Rates
@@ -39,6 +41,7 @@ class Service:
 
     home: Home
     settings: Settings = field(default_factory=Settings)
+    _similar: SimilarClues | None = None
 
     @cached_property
     def ledger(self) -> sa.Engine:
@@ -94,6 +97,18 @@ class Service:
     @cached_property
     def supervision_models(self) -> dict[str, SupervisionModel]:
         return {model.name: model for model in load_supervision_models(self.home.jurisdiction)}
+
+    @cached_property
+    def outcomes(self) -> PastOutcomes:
+        return PastOutcomes(self.home)
+
+    def similar(self, scorer: Scorer) -> SimilarClues:
+        """The index of past clues by this scorer's leaves; the last one asked for is kept."""
+        index = self._similar
+        if index is None or index.scorer is not scorer:
+            index = SimilarClues(self.home, scorer, lambda clues: self.feature_rows(clues)[0])
+            self._similar = index
+        return index
 
     @cached_property
     def champions(self) -> ChampionInUse:
