@@ -14,10 +14,10 @@ from serving.headers import SafeHeaders
 from serving.openapi import describe
 from serving.quick import QuickScores
 from serving.refusals import add_refusals
-from serving.routes import clues, health, queue, reference, scores
+from serving.routes import clues, health, monitoring, queue, reference, scorers, scores
 from serving.service import Service
 
-ROOMS = (scores, clues, queue, health, reference, pages)
+ROOMS = (scores, clues, queue, scorers, monitoring, health, reference, pages)
 
 
 def create_app(home: Home) -> FastAPI:

@@ -101,6 +101,7 @@ def test_a_scorer_of_before_is_not_ready_to_say_what_to_check(tmp_path: Path) ->
     (scorers / "old").rename(scorers / old)
     write_champion(scorers, old, by="Li", approved_by="Wang", at=NOON)
     score_all(asking.home)
+    asking = Asking(asking.home)
     path = f"/v1/clues/{asking.clue_of('p4')}"
     reply = ask(asking, f"{path}/next-checks")
     assert reply.status_code == 503
