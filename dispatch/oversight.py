@@ -84,8 +84,8 @@ def escalate(ledger: sa.Engine, offices: Offices, clock: Clock, limit: int = 10_
             for above in offices_above(offices, each.office_id, 1 + each.days // EVERY_DAYS)
         ]
         for row in rows:
-            kept = connection.execute(insert_new(connection, watches).values(row)).rowcount
-            if kept == 1:
+            keep = insert_new(connection, watches).values(row).returning(watches.c.watch_id)
+            if connection.execute(keep).first() is not None:
                 told += 1
                 append(connection, [_entry(row)])
     return told
