@@ -7,7 +7,19 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import batch, chicago, equal, explain, fastprop, features, http, online, spark, tuning
+from bench import (
+    batch,
+    chicago,
+    equal,
+    explain,
+    fastprop,
+    features,
+    http,
+    online,
+    queue,
+    spark,
+    tuning,
+)
 from bench.measure import Comparison
 
 SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
@@ -26,6 +38,7 @@ SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "http.careful": http.comparisons,
     "http.by_subject": http.by_subject,
     "batch": batch.comparisons,
+    "queue.million": queue.million,
 }
 
 
