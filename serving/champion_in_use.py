@@ -81,6 +81,7 @@ class ChampionInUse:
             while self._stamp() != self._seen:
                 self._take()
         except Exception as error:  # whatever it is, the one in use stays
+            self.trouble = type(error).__name__
             log.warning("champion_refused", kind=type(error).__name__)
         finally:
             self._trying = None

@@ -33,7 +33,7 @@ def live() -> dict[str, str]:
 @router.get("/ready")
 @router.get("/readyz", include_in_schema=False)
 def ready(request: Request) -> JSONResponse:
-    """Scorer digest, ledger settings and registry state; 503 without a champion or a ledger."""
+    """Scorer, explainer, ledger settings and registry state; 503 without a champion or a ledger."""
     service = service_of(request)
     state: dict[str, Any] = {
         "ready": True,
@@ -43,7 +43,9 @@ def ready(request: Request) -> JSONResponse:
         "shadow": service.shadow.counts(),
     }
     try:
-        state["scorer"] = service.champion().digest
+        scorer = service.champion()
+        explainer = {"engine": scorer.explainer.engine, "fell_back": scorer.explainer.reason}
+        state |= {"scorer": scorer.digest, "explainer": explainer}
     except CluesError as error:
         state |= {"ready": False, "scorer": None, "cure": error.faults[0].cure}
     if "away" in state["ledger"]:
