@@ -23,6 +23,7 @@ def init(
     from clues.clue import clue_column_types, source_types
     from clues.supervision import load_supervision_models
     from dispatch.offices import load_offices
+    from dispatch.rules import load_dispatch_rules
     from features.definition import load_features
     from governance.home import Home
     from governance.jurisdiction import load_jurisdiction
@@ -37,6 +38,7 @@ def init(
         clue_columns=clue_column_types(loaded),
     )
     load_offices(loaded.folder / "offices.yaml")
+    load_dispatch_rules(loaded.folder)
     load_promotion_rule(loaded.folder)
     experiments = load_experiments(loaded.folder / "experiments")
     Home.create(home, loaded)

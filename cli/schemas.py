@@ -16,6 +16,7 @@ def published_schemas() -> dict[str, dict[str, Any]]:
     """File name -> JSON Schema. Contracts follow the Open Data Contract Standard's own schema."""
     from clues.supervision import Head
     from dispatch.offices import Offices
+    from dispatch.rules import DispatchRules
     from features.shapes import FeatureFile
     from governance.jurisdiction import Manifest
     from training.experiment import Experiment
@@ -28,6 +29,7 @@ def published_schemas() -> dict[str, dict[str, Any]]:
         "offices": Offices,
         "experiment": Experiment,
         "promotion": PromotionRule,
+        "dispatch": DispatchRules,
     }
     return {f"{name}.schema.json": shape.model_json_schema() for name, shape in shapes.items()}
 
