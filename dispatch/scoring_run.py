@@ -22,6 +22,7 @@ from base.progress import Stages
 from base.settings import Settings
 from clues.register import read_clues
 from dispatch.open_clues import open_clues
+from dispatch.outcome_events import settle_all
 from dispatch.standing import PLATFORM, keep_scored
 from features.declared import declared_features
 from features.definition import FeatureSet
@@ -30,7 +31,7 @@ from governance.home import Home
 from governance.reading import Records
 from scoring.champion import read_champion
 from scoring.explanation import Explanation
-from scoring.ledger import GivenScore, latest_score, open_ledger
+from scoring.ledger import GivenScore, latest_score, open_ledger, writing
 from scoring.reasons import reasons_of
 from scoring.scorer import Scorer, Scores
 from scoring.telling import tell_given
@@ -145,10 +146,10 @@ def score_clues(
             [_line(scored, at, reasons, language) for at in range(clues.num_rows)], _schema()
         )
     with stages.stage("ledger"):
-        now = clock.now()
-        keep_scored(
-            open_ledger(home.ledger_url), clues, given_scores(scored, now), at=now, by=PLATFORM
-        )
+        now, ledger = clock.now(), open_ledger(home.ledger_url)
+        keep_scored(ledger, clues, given_scores(scored, now), at=now, by=PLATFORM)
+        with writing(ledger) as connection:
+            settle_all(connection, home, at=now, by=PLATFORM)
     output.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table.sort_by([("margin", "descending"), ("clue_id", "ascending")]), output)
     return {
