@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -205,23 +206,50 @@ def given_scores(scored: ScoredClues, given_at: datetime) -> Iterable[GivenScore
 
 def line_of(scored: ScoredClues, at: int, reasons: int, language: Language) -> dict[str, Any]:
     """One clue's score and reasons, plain values."""
-    margin, base = float(scored.scores.margin[at]), float(scored.explanation.base[at])
+    return told_line(
+        scored.scorer,
+        clue_id=scored.clues["clue_id"][at].as_py(),
+        values=scored.values(at),
+        contributions=scored.explanation.contributions[at],
+        margin=float(scored.scores.margin[at]),
+        base=float(scored.explanation.base[at]),
+        probability=float(scored.scores.probability[at]),
+        flags=scored.scores.flags[at],
+        reasons=reasons,
+        language=language,
+    )
+
+
+def told_line(
+    scorer: Scorer,
+    *,
+    clue_id: str,
+    values: Sequence[float | str | None],
+    contributions: npt.NDArray[np.float64],
+    margin: float,
+    base: float,
+    probability: float,
+    flags: list[str],
+    reasons: int,
+    language: Language,
+) -> dict[str, Any]:
+    """A score and its reasons as every reply tells them, whichever way it was computed."""
     told = reasons_of(
-        scored.scorer.manifest.features,
-        scored.values(at),
-        [float(value) for value in scored.explanation.contributions[at]],
+        scorer.manifest.features,
+        values,
+        contributions.tolist(),
         count=reasons,
         language=language,
         margin=margin,
         base=base,
     )
     return {
-        "clue_id": scored.clues["clue_id"][at].as_py(),
-        "probability": float(scored.scores.probability[at]),
+        "clue_id": clue_id,
+        "probability": probability,
         "margin": margin,
         "base": base,
         **told.as_json(),
-        "flags": scored.scores.flags[at],
+        "flags": flags,
     }
 
 

@@ -3,6 +3,7 @@
 model.txt        LightGBM text model, trees cut to those used
 manifest.json    features in order, identities, golden rows
 calibrator.json  margin -> probability
+reference.json   rows that training saw, for what a missing fact could be (bundles of before: none)
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ import lightgbm as lgb
 from pydantic import BaseModel, ConfigDict
 
 from base.bilingual import Bilingual
-from base.errors import NotFound, Refused
+from base.errors import NotFound, NotReady, Refused
 from features.shapes import Show
 from scoring.calibration import PROBABILITY_DIGITS, SigmoidCalibrator
 
 FILES = ("model.txt", "manifest.json", "calibrator.json")
+REFERENCE = "reference.json"
+Value = float | str | None
 
 
 class Frozen(BaseModel):
@@ -58,8 +61,14 @@ class ScoredFeature(Frozen):
 class GoldenRow(Frozen):
     """An input row (None = missing; categories by name) and the margin it must give."""
 
-    values: tuple[float | str | None, ...]
+    values: tuple[Value, ...]
     margin: float
+
+
+class Reference(Frozen):
+    """Rows spread over the training set, in the manifest's order (None = missing)."""
+
+    rows: tuple[tuple[Value, ...], ...]
 
 
 class Manifest(Frozen):
@@ -80,7 +89,11 @@ class Manifest(Frozen):
 
 
 def write_bundle(
-    scorers: Path, booster: lgb.Booster, manifest: Manifest, calibrator: SigmoidCalibrator
+    scorers: Path,
+    booster: lgb.Booster,
+    manifest: Manifest,
+    calibrator: SigmoidCalibrator,
+    reference: Reference | None = None,
 ) -> str:
     """Write a bundle below `scorers`; returns its digest, which is the folder's name.
 
@@ -92,6 +105,8 @@ def write_bundle(
     (draft / "model.txt").write_text(booster.model_to_string(num_iteration=-1), "utf-8")
     (draft / "manifest.json").write_text(_pretty(manifest), "utf-8")
     (draft / "calibrator.json").write_text(_pretty(calibrator), "utf-8")
+    if reference is not None:
+        (draft / REFERENCE).write_text(_row_by_row(reference), "utf-8")
     digest = bundle_digest(draft)
     kept = scorers / digest
     if _holds(kept, digest):
@@ -110,9 +125,9 @@ def _holds(folder: Path, digest: str) -> bool:
 
 
 def bundle_digest(folder: Path) -> str:
-    """sha256 hex over names, lengths and bytes of the three files."""
+    """sha256 hex over names, lengths and bytes of the three files, and of the fourth if there."""
     whole = hashlib.sha256()
-    for name in FILES:
+    for name in (*FILES, *([REFERENCE] if (folder / REFERENCE).exists() else [])):
         try:
             data = (folder / name).read_bytes()
         except OSError:
@@ -145,6 +160,19 @@ def read_calibrator(folder: Path) -> SigmoidCalibrator:
     return SigmoidCalibrator.model_validate_json((folder / "calibrator.json").read_text("utf-8"))
 
 
+def read_reference(folder: Path) -> Reference:
+    """The reference rows of a bundle (check the digest first). NotReady where it has none."""
+    try:
+        text = (folder / REFERENCE).read_text("utf-8")
+    except FileNotFoundError:
+        raise NotReady(
+            wanted="a scorer with reference rows",
+            got="one of before they were kept",
+            cure="train and promote a scorer: clues train EXPERIMENT",
+        ) from None
+    return Reference.model_validate_json(text)
+
+
 def find_digest(scorers: Path, start: str) -> str:
     """The digest of the one bundle that begins with `start` (at least 6 digits)."""
     found = [path.name for path in scorers.glob(f"{start}*") if path.is_dir()]
@@ -155,6 +183,11 @@ def find_digest(scorers: Path, start: str) -> str:
             cure="see `clues train` or home/scorers for the digests",
         )
     return found[0]
+
+
+def _row_by_row(reference: Reference) -> str:
+    rows = (json.dumps(row, ensure_ascii=False) for row in reference.rows)
+    return '{"rows": [\n' + ",\n".join(rows) + "\n]}\n"
 
 
 def _pretty(model: BaseModel) -> str:

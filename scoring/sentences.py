@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from base.bilingual import Language
+from base.bilingual import Bilingual, Language
 from scoring.bundle import ScoredFeature
 
 MISSING = {"zh": "（无记录）", "en": "(no record)"}
@@ -54,6 +54,27 @@ def flag_sentence(
             return said + (seen if chinese else f": outside what was seen ({low} to {high})")
         case _:
             return said
+
+
+def check_sentence(
+    feature: ScoredFeature, source: Bilingual | None, stale: bool, change: float, language: Language
+) -> str:
+    """What to look up, where it would come from, and what knowing it would move.
+
+    `change`: the expected absolute change of probability, 0 to 1.
+    """
+    asked = asked_sentence(feature, language)
+    points = f"{100 * change:.1f}"
+    if language == "zh":
+        place = f"数据集“{source.zh}”" if source else "线索本身的要素"
+        why = "已有记录较旧" if stale else "尚无记录"
+        return f"请核查“{asked}”（来源：{place}；{why}）：查明后成案概率预计变动{points}个百分点"
+    place = f"record set {source.en}" if source else "a fact of the clue itself"
+    why = "what is there is old" if stale else "nothing is there"
+    return (
+        f'look up "{asked}" (from: {place}; {why}):'
+        f" knowing it is expected to move the probability by {points} percentage points"
+    )
 
 
 def show_value(feature: ScoredFeature, value: float | str | None, language: Language) -> str:

@@ -12,6 +12,7 @@ from serving.access import authorised, require_declared
 from serving.console import pages
 from serving.headers import SafeHeaders
 from serving.openapi import describe
+from serving.quick import QuickScores
 from serving.refusals import add_refusals
 from serving.routes import clues, health, queue, reference, scores
 from serving.service import Service
@@ -29,6 +30,7 @@ def create_app(home: Home) -> FastAPI:
         dependencies=[Depends(authorised)],
     )
     app.state.service = Service(home)
+    app.add_middleware(QuickScores, service=app.state.service)
     app.openapi = partial(describe, app, home.jurisdiction)  # type: ignore[method-assign]
     add_refusals(app)
     app.add_middleware(SafeHeaders, hsts_seconds=app.state.service.settings.hsts_seconds)

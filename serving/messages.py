@@ -177,6 +177,68 @@ class EvidenceReply(BaseModel):
     next_after: int | None
 
 
+class EndMessage(BaseModel):
+    """What became of a clue, by the last word known now."""
+
+    status: str
+    became_case: bool
+    decided_at: datetime
+
+
+class SimilarClue(BaseModel):
+    """`likeness`: the share, 0 to 1, of what the trees decide that both clues have in common."""
+
+    clue_id: str
+    likeness: float
+    supervision_model: str
+    title: str | None
+    office_id: str | None
+    office: str | None
+    raised_at: datetime
+    outcome: EndMessage | None
+
+
+class SimilarReply(BaseModel):
+    """Past clues like this one, the nearest first; `cases` of the `ended` ones became a case."""
+
+    clue_id: str
+    scorer: str
+    similar: list[SimilarClue]
+    ended: int
+    cases: int
+
+
+class CheckMessage(BaseModel):
+    """A fact worth looking up.
+
+    `expected_points`: by how many percentage points knowing it would move the probability in the
+    mean; `known_share`: of clues like this one, how many have it; `worth_points`: the two
+    multiplied, by which checks are ordered. In eight of ten cases the probability would lie from
+    `lowest` to `highest`.
+    """
+
+    features: list[str]
+    record_set: str | None
+    title: str | None
+    state: Literal["missing", "stale"]
+    sentence: str
+    expected_points: float
+    known_share: float
+    worth_points: float
+    lowest: float
+    highest: float
+
+
+class ChecksReply(BaseModel):
+    """What to check next, the most telling first."""
+
+    clue_id: str
+    scorer: str
+    moment: str
+    probability: float
+    checks: list[CheckMessage]
+
+
 @lru_cache(maxsize=4)
 def _request_of(columns: tuple[tuple[str, str], ...]) -> type[ScoresRequest]:
     own: dict[str, Any] = {name: (TYPES[kind] | None, None) for name, kind in columns}

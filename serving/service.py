@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -22,10 +20,12 @@ from features.declared import declared_features
 from features.definition import FeatureSet
 from features.online.store import OnlineStore
 from governance.home import Home
-from scoring.champion import read_champion
 from scoring.ledger import open_ledger
+from scoring.past_outcomes import PastOutcomes
 from scoring.scorer import Scorer
+from scoring.similar import SimilarClues
 from scoring.trial import try_bundle
+from serving.champion_in_use import ChampionInUse
 from serving.rates import Rates
 from serving.shadow import Shadow
 from serving.tokens import Tokens, tokens_by
@@ -37,14 +37,11 @@ FEW_CLUES = 100
 
 @dataclass
 class Service:
-    """One per process. `trouble` tells why a newer champion could not be taken."""
+    """One per process."""
 
     home: Home
-    trouble: str | None = None
-    _scorer: Scorer | None = None
-    _seen: tuple[int, int] | None = None
-    _swap: threading.Lock = field(default_factory=threading.Lock)
     settings: Settings = field(default_factory=Settings)
+    _similar: SimilarClues | None = None
 
     @cached_property
     def ledger(self) -> sa.Engine:
@@ -101,29 +98,38 @@ class Service:
     def supervision_models(self) -> dict[str, SupervisionModel]:
         return {model.name: model for model in load_supervision_models(self.home.jurisdiction)}
 
-    def champion(self) -> Scorer:
-        """The champion as promoted last; a request keeps the one it was given (P-8).
+    @cached_property
+    def outcomes(self) -> PastOutcomes:
+        return PastOutcomes(self.home)
 
-        While one request tries a newer bundle, the others go on with the one in use. A bundle
-        that fails its trial is refused and the one before goes on serving (P-7). Raises NotReady
-        where nothing was ever promoted.
+    def similar(self, scorer: Scorer) -> SimilarClues:
+        """The index of past clues by this scorer's leaves; the last one asked for is kept."""
+        index = self._similar
+        if index is None or index.scorer is not scorer:
+            index = SimilarClues(self.home, scorer, lambda clues: self.feature_rows(clues)[0])
+            self._similar = index
+        return index
+
+    @cached_property
+    def champions(self) -> ChampionInUse:
+        """The champion in use, and the trial of a newer one."""
+        return ChampionInUse(
+            self.home.scorers,
+            lambda folder, digest: try_bundle(folder, digest),
+            lambda scorer: require_same_features(scorer, self.definitions.fingerprint),
+        )
+
+    def champion(self) -> Scorer:
+        """The scorer in use; no request waits for the trial of a newer one (P-8).
+
+        Raises NotReady where nothing was ever promoted.
         """
-        seen = _stamp(self.home.scorers / "champion.json")
-        scorer = self._scorer
-        if scorer is not None and (seen == self._seen or self._swap.locked()):
-            return scorer
-        with self._swap:
-            if self._scorer is None or seen != self._seen:
-                try:
-                    self._scorer = self._load()
-                    self.trouble = None
-                except CluesError as error:
-                    self.trouble = str(error)
-                    if self._scorer is None:
-                        raise
-                    log.warning("champion_refused", kind=type(error).__name__)
-                self._seen = seen
-            return self._scorer
+        return self.champions.get()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why a newer champion could not be taken; None: no trouble."""
+        return self.champions.trouble
 
     def warm(self) -> None:
         """Compile and load what the first request would otherwise wait for."""
@@ -134,19 +140,3 @@ class Service:
         clues = read_clues(self.home).slice(0, 1)
         if clues.num_rows:
             score_rows(scorer, clues, *self.feature_rows(clues))
-
-    def _load(self) -> Scorer:
-        digest = read_champion(self.home.scorers).scorer
-        folder = self.home.scorers / digest
-        try_bundle(folder, digest)
-        scorer = Scorer.load(folder, digest)
-        require_same_features(scorer, self.definitions.fingerprint)
-        return scorer
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        stat = path.stat()
-    except FileNotFoundError:
-        return None
-    return stat.st_mtime_ns, stat.st_ino

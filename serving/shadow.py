@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -42,13 +43,20 @@ BANDS = 5
 
 @dataclass(frozen=True)
 class Offered:
-    """Clues as the champion scored them; `rows` and `margin` are parallel to the clue ids."""
+    """Clues as the champion scored them; `rows` and `margin` are parallel to the clue ids.
+
+    `make_rows` makes the feature table when it is wanted, so that no request waits for it.
+    """
 
     clue_ids: list[str]
     moments: list[datetime]
     champion: str
     margin: Floats
-    rows: pa.Table
+    make_rows: Callable[[], pa.Table]
+
+    @cached_property
+    def rows(self) -> pa.Table:
+        return self.make_rows()
 
     def lines(self) -> Iterator[tuple[str, datetime, str, float]]:
         """Clue id, moment, champion and its margin, clue by clue."""
@@ -81,9 +89,21 @@ class Shadow:
 
     def offer(self, scored: ScoredClues) -> None:
         """Hand over what a request scored. Returns at once and never raises."""
+        self.offer_made(
+            lambda: Offered(
+                scored.clues["clue_id"].to_pylist(),
+                scored.clues["raised_at"].to_pylist(),
+                scored.scorer.digest,
+                scored.scores.margin,
+                lambda: scored.rows,
+            )
+        )
+
+    def offer_made(self, make: Callable[[], Offered]) -> None:
+        """The same for whoever has no table; `make` is called only if there is a challenger."""
         try:
             if _stamp(self._scorers / CHALLENGER) is not None:
-                self._take_in(scored)
+                self._take_in(make())
         except Exception as error:  # whatever it is, it is not the request's
             log.warning("shadow_failed", kind=type(error).__name__)
 
@@ -110,8 +130,8 @@ class Shadow:
             "trouble": self.trouble,
         }
 
-    def _take_in(self, scored: ScoredClues) -> None:
-        count = scored.clues.num_rows
+    def _take_in(self, offered: Offered) -> None:
+        count = len(offered.clue_ids)
         with self._changed:
             if self._closed:
                 return
@@ -119,15 +139,7 @@ class Shadow:
                 self.dropped += count
                 self._dropped_since += count
                 return
-            self._waiting.append(
-                Offered(
-                    scored.clues["clue_id"].to_pylist(),
-                    scored.clues["raised_at"].to_pylist(),
-                    scored.scorer.digest,
-                    scored.scores.margin,
-                    scored.rows,
-                )
-            )
+            self._waiting.append(offered)
             self._clues_waiting += count
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="shadow", daemon=True)

@@ -15,7 +15,7 @@ from base.moment import Clock, to_micros
 from base.progress import Bar, Stages
 from governance.home import Home
 from governance.reading import Records
-from scoring.bundle import GoldenRow, Manifest, write_bundle
+from scoring.bundle import GoldenRow, Manifest, Reference, write_bundle
 from scoring.matrix import to_matrix
 from training.evaluate import Judged, judge_split
 from training.experiment import Experiment, find_experiment
@@ -30,6 +30,7 @@ from training.tracking import Run, track
 from training.training_set import keep_training_set
 
 GOLDEN_ROWS = 16
+REFERENCE_ROWS = 256
 
 
 def train(
@@ -56,7 +57,13 @@ def train(
     with stages.stage("register"):
         last, champion = judged[-1], load_champion(home.scorers)
         manifest = _manifest(question, last)
-        digest = write_bundle(home.scorers, last.fitted.booster, manifest, last.fitted.calibrator)
+        digest = write_bundle(
+            home.scorers,
+            last.fitted.booster,
+            manifest,
+            last.fitted.calibrator,
+            reference_rows(last),
+        )
         report = write_report(
             home.reports,
             stem,
@@ -136,11 +143,23 @@ def _manifest(question: Question, judged: Judged) -> Manifest:
     )
 
 
+def reference_rows(judged: Judged) -> Reference:
+    """What a fact that is missing on some clue was like on others."""
+    rows = _spread(judged, REFERENCE_ROWS)
+    columns = [rows[feature.name].to_pylist() for feature in judged.features]
+    return Reference(rows=tuple(zip(*columns, strict=True)))
+
+
+def _spread(judged: Judged, count: int) -> pa.Table:
+    """At most `count` rows spread over the training set, which is in order of the moment."""
+    table = judged.training_set.table
+    places = [i * (table.num_rows - 1) // (count - 1) for i in range(count)]
+    return table.take(sorted(set(places)))
+
+
 def _golden_rows(judged: Judged) -> tuple[GoldenRow, ...]:
     """Rows spread over the training set, and what the trees say of them."""
-    table = judged.training_set.table
-    places = [i * (table.num_rows - 1) // (GOLDEN_ROWS - 1) for i in range(GOLDEN_ROWS)]
-    rows = table.take(sorted(set(places)))
+    rows = _spread(judged, GOLDEN_ROWS)
     margin = margins(judged.fitted.booster, to_matrix(judged.features, rows))
     columns = [rows[feature.name].to_pylist() for feature in judged.features]
     values = zip(*columns, strict=True)

@@ -134,11 +134,16 @@ class OnlineStore:
 
     def view(self) -> View:
         """A view that knows every record admitted before the call."""
-        view = self.reader.view()
-        if is_behind(self.home, self.definitions, view.manifest):
+        view = self.view_at_hand()
+        if view is None:
             self.catch_up()
             view = self.reader.view()
         return view
+
+    def view_at_hand(self) -> View | None:
+        """The same where nothing has to be taken in first; else None, at once."""
+        view = self.reader.view()
+        return None if is_behind(self.home, self.definitions, view.manifest) else view
 
     def features(self, clues: pa.Table) -> tuple[pa.Table, dict[str, int]]:
         """The feature table of `clues` as `build_features` gives it, and the versions it is of.

@@ -17,10 +17,12 @@ from scoring.telling import tell_given
 from serving.access import principal_of, service_of
 from serving.clearance import cleared, seen_row
 from serving.evidence import Evidence
-from serving.messages import EvidenceReply, ReasonsReply
+from serving.messages import ChecksReply, EvidenceReply, ReasonsReply, SimilarReply
+from serving.next_checks import told_checks
 from serving.principal import Principal
 from serving.queue import visible_clue
 from serving.service import Service
+from serving.similar import similar_clues
 
 router = APIRouter()
 SYSTEM = ("record_no", "happened_at", "known_at", "retracted_at", "batch")
@@ -30,7 +32,7 @@ AskedLanguage = Literal["zh", "en"]
 @router.get("/v1/clues/{clue_id}")
 def get_clue(request: Request, clue_id: str) -> dict[str, Any]:
     """The clue's columns and the records it was raised from."""
-    service, who = service_of(request), _reader(request)
+    service, who = service_of(request), principal_of(request)
     return seen_clue(service, who, require_clue(service, who, clue_id))
 
 
@@ -46,7 +48,9 @@ def get_reasons(
 
     `evidence`: tell of each reason the first so many records behind it.
     """
-    return reasons_for(service_of(request), _reader(request), clue_id, language, reasons, evidence)
+    return reasons_for(
+        service_of(request), principal_of(request), clue_id, language, reasons, evidence
+    )
 
 
 @router.get("/v1/clues/{clue_id}/evidence/{feature}", response_model=EvidenceReply)
@@ -64,8 +68,30 @@ def get_evidence(
     one that is none.
     """
     return evidence_for(
-        service_of(request), _reader(request), clue_id, feature, language, limit, after
+        service_of(request), principal_of(request), clue_id, feature, language, limit, after
     )
+
+
+@router.get("/v1/clues/{clue_id}/similar", response_model=SimilarReply)
+def get_similar(
+    request: Request,
+    clue_id: str,
+    language: AskedLanguage = "zh",
+    limit: Annotated[int, Query(ge=1, le=100)] = 10,
+) -> dict[str, Any]:
+    """Past clues of your offices that are most like this one, with what became of them."""
+    return similar_for(service_of(request), principal_of(request), clue_id, language, limit)
+
+
+@router.get("/v1/clues/{clue_id}/next-checks", response_model=ChecksReply)
+def get_next_checks(
+    request: Request,
+    clue_id: str,
+    language: AskedLanguage = "zh",
+    limit: Annotated[int, Query(ge=1, le=100)] = 5,
+) -> dict[str, Any]:
+    """The facts not known of this clue that would move its score most, and where to look."""
+    return checks_for(service_of(request), principal_of(request), clue_id, language, limit)
 
 
 def reasons_for(
@@ -118,6 +144,27 @@ def evidence_for(
     }
 
 
+def similar_for(
+    service: Service, who: Principal, clue_id: str, language: Language, limit: int
+) -> dict[str, Any]:
+    """Past clues like a scored one. Raises NotFound as above."""
+    clue = require_clue(service, who, clue_id)
+    given = latest_score(service.ledger, clue_id)
+    giver = scorer_of(service, given)
+    return similar_clues(service, who, clue, given, giver, language, limit)
+
+
+def checks_for(
+    service: Service, who: Principal, clue_id: str, language: Language, limit: int
+) -> dict[str, Any]:
+    """What to check next on a scored clue. Raises NotFound as above, NotReady for a scorer of
+    before reference rows were kept."""
+    require_clue(service, who, clue_id)
+    given = latest_score(service.ledger, clue_id)
+    scorer = scorer_of(service, given)
+    return told_checks(service, given, scorer, masked_for(service, who, scorer), language, limit)
+
+
 def scorer_of(service: Service, given: GivenScore) -> Scorer:
     """The scorer that gave a score: the champion, or one of before."""
     scorer = service.champion()
@@ -151,9 +198,3 @@ def require_clue(service: Service, who: Principal, clue_id: str) -> dict[str, An
     if row is None:
         raise NotFound(wanted="a clue of your offices", got="none", cure="check the clue's id")
     return row
-
-
-def _reader(request: Request) -> Principal:
-    who = principal_of(request)
-    who.require("reviewer", "dispatcher")
-    return who

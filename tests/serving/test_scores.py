@@ -126,15 +126,17 @@ def test_only_the_case_system_and_data_scientists_score(served: Any) -> None:
 def test_a_promotion_is_seen_without_a_restart_and_a_bad_one_is_not_taken(
     served: Any, clock: FixedClock
 ) -> None:
-    """P-7, P-8: the next request names the new champion; a broken bundle leaves it serving."""
+    """P-7, P-8: once tried, the new champion answers; a broken bundle leaves it serving."""
     body = {"clues": [WHOLE]}
     first = post(served, body).json()["scorer"]
     second = write_hamlet_bundle(served.home, seed=2)
     write_champion(served.home.scorers, second, by="Li", approved_by="Wang", at=clock.now())
+    assert served.service.champions.settle(60)
     assert post(served, body).json()["scorer"] == second != first
     write_champion(served.home.scorers, first, by="Li", approved_by="Wang", at=clock.now())
     model = served.home.scorers / first / "model.txt"
     model.write_text(model.read_text("utf-8").replace("tree", "tr33", 1), "utf-8")
+    assert served.service.champions.settle(60)
     assert post(served, body).json()["scorer"] == second
     ready = served.client.get("/ready").json()
     assert ready["scorer"] == second
@@ -150,6 +152,7 @@ def test_a_fault_of_our_own_is_a_500_that_quotes_nothing(
         raise RuntimeError("SECRET")
 
     monkeypatch.setattr("serving.routes.scores.score_rows", broken)
+    monkeypatch.setattr("scoring.rows.RowScorer.score", broken)
     reply = post(served, {"clues": [WHOLE]})
     assert reply.status_code == 500
     assert reply.json()["title"] == "Internal Server Error"

@@ -181,6 +181,7 @@ def test_a_promoted_challenger_is_shadowed_no_more(served: Any, clock: FixedCloc
     assert served.service.shadow.settle(SECONDS)
     count = len(kept(served))
     write_champion(served.home.scorers, challenger, by="Li", approved_by="Wang", at=clock.now())
+    assert served.service.champions.settle(SECONDS)
     assert post(served, headers).json()["scorer"] == challenger
     assert served.service.shadow.settle(SECONDS)
     assert len(kept(served)) == count

@@ -10,7 +10,7 @@ from features.declared import declared_features
 from features.table import build_features
 from governance.home import Home
 from governance.reading import Records
-from scoring.bundle import GoldenRow, Manifest, write_bundle
+from scoring.bundle import GoldenRow, Manifest, Reference, write_bundle
 from scoring.calibration import SigmoidCalibrator
 from scoring.matrix import to_matrix
 from training.training_set import scored_features
@@ -47,4 +47,9 @@ def write_hamlet_bundle(home: Home, seed: int = 1) -> str:
         lightgbm=lgb.__version__,
         golden=(golden,),
     )
-    return write_bundle(home.scorers, booster, manifest, SigmoidCalibrator.fit(margin, label))
+    names = [feature.name for feature in features]
+    reference = Reference(
+        rows=tuple(zip(*(table[name].to_pylist() for name in names), strict=True))
+    )
+    calibrator = SigmoidCalibrator.fit(margin, label)
+    return write_bundle(home.scorers, booster, manifest, calibrator, reference)

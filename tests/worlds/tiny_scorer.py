@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from base.bilingual import Bilingual
-from scoring.bundle import GoldenRow, Manifest, ScoredFeature, write_bundle
+from scoring.bundle import GoldenRow, Manifest, Reference, ScoredFeature, write_bundle
 from scoring.calibration import SigmoidCalibrator
 from scoring.matrix import to_matrix
 
@@ -61,8 +61,10 @@ def random_rows(count: int, seed: int) -> pa.Table:
     )
 
 
-def write_tiny_bundle(scorers: Path, seed: int = 1, fingerprint: str = "f" * 64) -> str:
-    """Fit on random rows and write the bundle; returns its digest."""
+def write_tiny_bundle(
+    scorers: Path, seed: int = 1, fingerprint: str = "f" * 64, reference: bool = False
+) -> str:
+    """Fit on random rows and write the bundle, as before or with reference rows; its digest."""
     rows = random_rows(600, seed)
     matrix = to_matrix(FEATURES, rows)
     label = (np.nan_to_num(matrix[:, 1]) + matrix[:, 0] / 20_000 > 7).astype(float)
@@ -93,4 +95,6 @@ def write_tiny_bundle(scorers: Path, seed: int = 1, fingerprint: str = "f" * 64)
         lightgbm=lgb.__version__,
         golden=golden,
     )
-    return write_bundle(scorers, booster, manifest, SigmoidCalibrator.fit(margin, label))
+    seen = Reference(rows=tuple(tuple(row.values()) for row in rows.slice(0, 40).to_pylist()))
+    calibrator = SigmoidCalibrator.fit(margin, label)
+    return write_bundle(scorers, booster, manifest, calibrator, seen if reference else None)

@@ -1,0 +1,254 @@
+"""The quick way of `POST /v1/scores`: requests that wait together are scored together.
+
+Stands before the routes. It answers the usual request (serving/recognised.py) from a known key,
+for whole clues whose features need nothing that is not at hand. Whatever else it meets, an error
+too, it hands on whole to the route, which refuses or answers; so nothing is refused here. Both ways
+give the same reply, bit for bit: a row's score does not depend on the rows beside it (P-5).
+
+event loop: read -> recognise -> wait for this turn's others -> features, score, explain, reasons
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from base.errors import CluesError
+from clues.clue import clue_column_types
+from dispatch.scoring_run import told_line
+from features.online.answer import Value
+from features.online.row import RowMaker, table_of
+from features.online.store import View
+from scoring.rows import RowScorer, ScoredRows
+from scoring.scorer import Scorer
+from serving.access import RULES
+from serving.known_keys import KnownKeys
+from serving.principal import Principal
+from serving.recognised import BYTES_AT_MOST, Recognised, Recogniser
+from serving.service import Service
+from serving.shadow import Offered
+
+log = structlog.get_logger()
+PATH = "/v1/scores"
+RULE = RULES["POST /v1/scores"]
+BODY_SECONDS = 30.0
+# Clues scored in one turn of the event loop; the rest wait for the next.
+TURN = 32
+HEADERS = [(b"content-type", b"application/json")]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A request that waits for its turn; `reply` gets its body, or None to take the whole way."""
+
+    asked: Recognised
+    clues: list[dict[str, Any]]
+    reply: asyncio.Future[bytes | None]
+
+
+class QuickScores:
+    """ASGI: answers what is usual, hands on the rest."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self.app, self.service = app, service
+        self._desk: Desk | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
+            await self.app(scope, receive, send)
+            return
+        shown, length = _shown(scope)
+        if not shown or not 0 < length <= BYTES_AT_MOST:
+            await self.app(scope, receive, send)
+            return
+        messages: list[Message] = []
+        body = await _read(receive, messages)
+        reply = None if body is None else await self._answer(shown, body)
+        if reply is None:
+            await self.app(scope, _again(messages, receive), send)
+            return
+        length_header = (b"content-length", str(len(reply)).encode())
+        headers = [*HEADERS, length_header]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": reply})
+
+    async def _answer(self, shown: str, body: bytes) -> bytes | None:
+        try:
+            desk = self._desk
+            if desk is None:
+                desk = self._desk = Desk(self.service)
+            return await desk.answer(shown, body)
+        except CluesError:
+            return None
+        except Exception as error:  # the whole way may manage, and answers for it if not
+            log.warning("quick_way_failed", kind=type(error).__name__)
+            return None
+
+
+class Desk:
+    """What the quick way needs at hand; used by one event loop."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.makes = RowMaker(service.definitions, clue_column_types(service.home.jurisdiction))
+        self.reads = Recogniser(service.home.jurisdiction, service.supervision_models)
+        self.keys = KnownKeys(service)
+        self._waiting: list[Waiting] = []
+        self._scores: RowScorer | None = None
+
+    async def answer(self, shown: str, body: bytes) -> bytes | None:
+        """The reply's body, or None to take the whole way. Raises CluesError for the same."""
+        who = self.keys.principal(shown)
+        who.require(*RULE.roles)
+        asked = self.reads.read(body) if self.makes.able else None
+        if asked is None or not _may(who, asked):
+            return None
+        self.service.rates.spend(who)
+        clues = asked.clues
+        if asked.moment is not None:
+            clues = [{**clue, "raised_at": asked.moment} for clue in clues]
+        loop = asyncio.get_running_loop()
+        reply: asyncio.Future[bytes | None] = loop.create_future()
+        if not self._waiting:
+            loop.call_soon(self._turn)
+        self._waiting.append(Waiting(asked, clues, reply))
+        return await reply
+
+    def _turn(self) -> None:
+        """Score what waits: all that came in while the loop was looking at its sockets."""
+        turn, count = [], 0
+        while self._waiting and count < TURN:
+            turn.append(self._waiting.pop(0))
+            count += len(turn[-1].clues)
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._turn)
+        try:
+            self._score(turn)
+        except Exception as error:  # one clue's fault is all that the whole way needs to tell
+            if not isinstance(error, CluesError):
+                log.warning("quick_way_failed", kind=type(error).__name__)
+            for each in turn:
+                if not each.reply.done():
+                    each.reply.set_result(None)
+
+    def _score(self, turn: Sequence[Waiting]) -> None:
+        view = self._view()
+        if view is None and self.makes.needs_store:
+            for each in turn:
+                each.reply.set_result(None)
+            return
+        scores = self._scorer_at_hand()
+        rows = [self.makes.values(clue, view) for each in turn for clue in each.clues]
+        scored = scores.score(rows)
+        at = 0
+        for each in turn:
+            until = at + len(each.clues)
+            body = _told(scores.scorer, scored, each, at)
+            if not each.reply.done():
+                each.reply.set_result(body)
+            at = until
+        clues = [clue for each in turn for clue in each.clues]
+        self.service.shadow.offer_made(lambda: self._offered(clues, rows, scored))
+
+    def _offered(
+        self, clues: list[dict[str, Any]], rows: list[list[Value]], scored: ScoredRows
+    ) -> Offered:
+        definitions = self.service.definitions
+        return Offered(
+            [clue["clue_id"] for clue in clues],
+            [clue["raised_at"] for clue in clues],
+            scored.digest,
+            scored.scores.margin,
+            lambda: table_of(definitions, rows),
+        )
+
+    def _view(self) -> View | None:
+        """The online store as it stands; None where records came that it does not know yet."""
+        return self.service.online.view_at_hand() if self.makes.needs_store else None
+
+    def _scorer_at_hand(self) -> RowScorer:
+        scorer = self.service.champion()
+        if self._scores is None or self._scores.scorer is not scorer:
+            self._scores = RowScorer(scorer, self.service.definitions.names)
+        return self._scores
+
+
+def _told(scorer: Scorer, scored: ScoredRows, waiting: Waiting, first: int) -> bytes:
+    asked = waiting.asked
+    lines = [
+        told_line(
+            scorer,
+            clue_id=clue["clue_id"],
+            values=scored.values[at],
+            contributions=scored.explanation.contributions[at],
+            margin=float(scored.scores.margin[at]),
+            base=float(scored.explanation.base[at]),
+            probability=float(scored.scores.probability[at]),
+            flags=scored.scores.flags[at],
+            reasons=asked.reasons,
+            language=asked.language,
+        )
+        for at, clue in enumerate(waiting.clues, first)
+    ]
+    return orjson.dumps({"scorer": scorer.digest, "scores": lines})
+
+
+def _may(who: Principal, asked: Recognised) -> bool:
+    """Whether every clue is of the caller's offices and was raised by the moment asked about."""
+    for clue in asked.clues:
+        if clue["office_id"] is not None and not who.sees(clue["office_id"]):
+            return False
+        if asked.moment is not None and clue["raised_at"] > asked.moment:
+            return False
+    return True
+
+
+def _shown(scope: Scope) -> tuple[str, int]:
+    """The bearer key, and the body's length as declared; empty and 0 where either is unusual."""
+    shown, length = "", 0
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            scheme, _, key = value.partition(b" ")
+            if shown or scheme.lower() != b"bearer" or not key.isascii():
+                return "", 0
+            shown = key.strip().decode("ascii")
+        elif name == b"content-length":
+            length = int(value) if value.isdigit() and len(value) < 10 else 0
+    return shown, length
+
+
+async def _read(receive: Receive, messages: list[Message]) -> bytes | None:
+    """The whole body; None where it stalls. What was received is kept in `messages`."""
+    message = await receive()
+    messages.append(message)
+    if message["type"] == "http.request" and not message.get("more_body"):
+        return bytes(message["body"])
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while messages[-1]["type"] == "http.request" and messages[-1].get("more_body"):
+                messages.append(await receive())
+                if sum(len(each.get("body", b"")) for each in messages) > BYTES_AT_MOST:
+                    return None
+    except TimeoutError:
+        return None
+    if messages[-1]["type"] != "http.request":
+        return None
+    return b"".join(each.get("body", b"") for each in messages)
+
+
+def _again(messages: list[Message], receive: Receive) -> Receive:
+    """What was received already, then what still comes."""
+    waiting = iter(messages)
+
+    async def received() -> Message:
+        for message in waiting:
+            return message
+        return await receive()
+
+    return received
