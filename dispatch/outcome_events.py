@@ -2,8 +2,8 @@
 
 The records are read back rather than the file, so that a crash between the two leaves nothing out
 and what comes twice is one event. Words stand in the order of (reported, decided, rank of the
-status): the order in which the record set itself lets one replace the other, so that where a clue stands and
-what its label says are never two things. The newest word moves the clue; one that comes
+status): the order in which the record set itself lets one replace the other, so that where a clue
+stands and what its label says are never two things. The newest word moves the clue; one that comes
 late is kept in its history and moves nothing.
 
 A person's ending is such a word too. It is admitted as a record like any other (`admit_endings`),

@@ -22,6 +22,7 @@ from base.moment import Clock
 from base.progress import Stages
 from base.settings import Settings
 from clues.register import read_clues
+from dispatch.endings import admit_endings
 from dispatch.open_clues import open_clues
 from dispatch.outcome_events import settle_all
 from dispatch.standing import PLATFORM, keep_scored
@@ -151,6 +152,7 @@ def score_clues(
         keep_scored(ledger, clues, given_scores(scored, now), at=now, by=PLATFORM)
         with writing(ledger) as connection:
             settle_all(connection, home, at=now, by=PLATFORM)
+        admit_endings(home, ledger, clock)
     output.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table.sort_by([("margin", "descending"), ("clue_id", "ascending")]), output)
     return {

@@ -14,10 +14,24 @@ from serving.headers import SafeHeaders
 from serving.openapi import describe
 from serving.quick import QuickScores
 from serving.refusals import add_refusals
-from serving.routes import clues, health, queue, reference, scores
+from serving.routes import (
+    audit,
+    clues,
+    health,
+    history,
+    new_clues,
+    outcomes,
+    queue,
+    reference,
+    scores,
+    transitions,
+)
 from serving.service import Service
 
-ROOMS = (scores, clues, queue, health, reference, pages)
+ROOMS = (
+    scores, new_clues, clues, history, transitions, queue, outcomes, audit, health, reference,
+    pages,
+)  # fmt: skip
 
 
 def create_app(home: Home) -> FastAPI:
