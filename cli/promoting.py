@@ -40,6 +40,26 @@ def promote(
 
 
 @answers
+def weigh(
+    scorer: Annotated[str, typer.Argument(help="The scorer's digest, or its first 8 digits.")],
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> dict[str, Any]:
+    """What the promotion rule says of a scorer beside the champion; kept, so that two persons
+    can decide over HTTP. Promotes nothing."""
+    from base.moment import WallClock
+    from governance.home import Home
+    from training.promote import keep_weighing
+
+    opened = Home.open(home)
+    told = keep_weighing(opened, scorer, WallClock(opened.jurisdiction.timezone))
+    if as_json:
+        return told
+    names = ("scorer", "champion", "passed", "kept")
+    return {**{name: told[name] for name in names}, "reasons": _lines(told["reasons"])}
+
+
+@answers
 def rollback(
     by: ByOption,
     approved_by: ApprovedByOption,

@@ -85,6 +85,11 @@ class Home:
         return self.path / "reports"
 
     @property
+    def proposals(self) -> Path:
+        """What the promotion rule said of a scorer, one file each."""
+        return self.path / "proposals"
+
+    @property
     def online(self) -> Path:
         """Histories by key for single clues; safe to delete, and made again when asked for."""
         return self.path / "online"

@@ -19,18 +19,20 @@ from serving.routes import (
     clues,
     health,
     history,
+    monitoring,
     new_clues,
     outcomes,
     queue,
     reference,
+    scorers,
     scores,
     transitions,
 )
 from serving.service import Service
 
 ROOMS = (
-    scores, new_clues, clues, history, transitions, queue, outcomes, audit, health, reference,
-    pages,
+    scores, new_clues, clues, history, transitions, queue, outcomes, scorers, monitoring, audit,
+    health, reference, pages,
 )  # fmt: skip
 
 

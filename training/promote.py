@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from base.errors import Fault, Refused
@@ -55,6 +56,24 @@ def promote(
         "reasons": [reason.as_json() for reason in weighed.verdict.reasons],
         "registry": tell_registry(alias_champion, home, digest),
     }
+
+
+def keep_weighing(home: Home, scorer: str, clock: Clock) -> dict[str, Any]:
+    """Weigh a scorer beside the champion and keep what the rule said, without promoting it.
+
+    Two persons may then decide over HTTP, where nothing is judged. What a retraining noted of the
+    same scorer (its run, its report) stays beside it.
+    """
+    digest = find_digest(home.scorers, scorer)
+    weighed = weigh(home, digest).as_json()
+    path = home.proposals / f"{digest}.json"
+    known = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    home.proposals.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(path.name + ".new")
+    note = {**known, "weighed_at": clock.now().isoformat(), **weighed}
+    draft.write_text(json.dumps(note, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    draft.replace(path)
+    return {**weighed, "kept": str(path)}
 
 
 def roll_back(

@@ -5,6 +5,7 @@ The scorer that is kept is the one of the last split: what was judged is what se
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import lightgbm as lgb
@@ -86,7 +87,10 @@ def train(
             warnings=warnings,
         )
         run_id = track(home, run, digest, report.parent)
-    return TrainResult(run_id, digest, report, tuple(judged), tuple(findings), redrawn, warnings)
+    result = TrainResult(run_id, digest, report, tuple(judged), tuple(findings), redrawn, warnings)
+    figures = json.dumps(result.as_json(), ensure_ascii=False, default=str, indent=1)
+    (report.parent / "figures.json").write_text(figures + "\n", "utf-8")
+    return result
 
 
 def _with_present_rivals(home: Home, experiment: Experiment) -> tuple[Experiment, tuple[str, ...]]:

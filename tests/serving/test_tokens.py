@@ -56,7 +56,7 @@ def by_shared_secret(secret: bytes) -> str:
 @pytest.mark.parametrize(("key", "algorithm"), [(RSA, "RS256"), (EC, "ES256"), (OKP, "EdDSA")])
 def test_a_token_in_force_tells_who_asks(tmp_path: Path, key: Any, algorithm: str) -> None:
     """Subject, the one role that is known here, the office."""
-    told = Tokens(provider(tmp_path, RSA, EC, OKP)).read(signed(key, algorithm))
+    told = Tokens(provider(tmp_path, RSA, EC, OKP), now=lambda: NOW).read(signed(key, algorithm))
     assert told is not None
     assert (told.subject, told.role, told.office) == ("li", "reviewer", "A")
 
@@ -76,7 +76,9 @@ def test_a_token_that_says_something_else_is_refused(
 ) -> None:
     """Issuer, audience, times and who it is: each must be there and right."""
     claims = {k: v for k, v in {**CLAIMS, **change}.items() if v is not None}
-    assert Tokens(provider(tmp_path, RSA)).read(signed(RSA, "RS256", claims)) is None
+    assert (
+        Tokens(provider(tmp_path, RSA), now=lambda: NOW).read(signed(RSA, "RS256", claims)) is None
+    )
 
 
 def test_times_that_are_no_numbers_never_last_for_ever(tmp_path: Path) -> None:
@@ -84,12 +86,12 @@ def test_times_that_are_no_numbers_never_last_for_ever(tmp_path: Path) -> None:
     for word in ("NaN", "Infinity"):
         claims = json.dumps(CLAIMS).replace(str(CLAIMS["exp"]), word)
         token = jws.serialize_compact({"alg": "RS256", "kid": "rsa"}, claims.encode(), RSA)
-        assert Tokens(provider(tmp_path, RSA)).read(token) is None
+        assert Tokens(provider(tmp_path, RSA), now=lambda: NOW).read(token) is None
 
 
 def test_what_is_not_signed_by_the_provider_is_refused(tmp_path: Path) -> None:
     """No signature, the public key as a shared secret, another key, another algorithm, noise."""
-    tokens = Tokens(provider(tmp_path, RSA, EC, OKP, SECRET))
+    tokens = Tokens(provider(tmp_path, RSA, EC, OKP, SECRET), now=lambda: NOW)
     stranger = RSAKey.generate_key(2048, {"kid": "rsa"})
     good = signed(RSA, "RS256")
     head, body, signature = good.split(".")
@@ -174,7 +176,7 @@ def test_an_issuer_alone_is_no_setting() -> None:
 
 def test_a_token_opens_what_its_role_and_office_open(served: Served, tmp_path: Path) -> None:
     """Over HTTP: a reviewer of A sees A; a wrong token is told as a wrong key is."""
-    served.service.__dict__["tokens"] = Tokens(provider(tmp_path, RSA))
+    served.service.__dict__["tokens"] = Tokens(provider(tmp_path, RSA), now=lambda: NOW)
     headers = {"authorization": f"Bearer {signed(RSA, 'RS256')}"}
     told = served.client.get("/v1/queue", headers=headers)
     assert told.status_code == 200

@@ -1,0 +1,219 @@
+"""Monitoring: is what is scored still what was learned from, and do the probabilities hold?
+
+Everything is counted over the clues of the caller's offices and no others: the offices are put into
+the query, not taken out of its answer. Outcomes are those known now. Clues without one yet are told
+by what their probabilities expect (the share of cases, and the AUC such probabilities would have if
+they are right), so that a fall is seen before labels ripen.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+import sqlalchemy as sa
+
+from base.moment import add_months
+from clues.register import read_clues
+from governance.home import Home
+from governance.reading import Records, known_before
+from scoring.bundle import read_manifest
+from scoring.drift import Reference, in_words, reference_of
+from scoring.ledger import scores_given
+from serving.principal import Principal
+from serving.service import Service
+
+Floats = npt.NDArray[np.float64]
+DRIFT_SCORES = 5_000
+TRAINING_ROWS = 50_000
+BANDS = 10
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A clue with its newest score and what became of it (None: not known yet)."""
+
+    month: str
+    supervision_model: str
+    office_id: str
+    probability: float
+    became_case: float | None
+
+
+def monitor(service: Service, who: Principal, months: int) -> dict[str, Any]:
+    """Drift, calibration and outcomes of the last `months` months of clues that `who` may see."""
+    scorer = service.champion()
+    newest, followed = _followed(service, who, months)
+    return {
+        "scorer": scorer.digest,
+        "months": months,
+        "until": None if newest is None else newest.isoformat(),
+        "clues": len(followed),
+        "drift": drift(service, who, scorer.digest),
+        "all": summary(followed),
+        "by_month": _grouped(followed, lambda each: each.month),
+        "by_supervision_model": _grouped(followed, lambda each: each.supervision_model),
+        "by_office": _grouped(followed, lambda each: each.office_id),
+    }
+
+
+def drift(service: Service, who: Principal, scorer: str) -> dict[str, Any]:
+    """The stability index of each feature over the newest scores that the champion gave."""
+    references = _references(service.home, scorer)
+    rows = _given_values(service, who, scorer)
+    told: dict[str, Any] = {"scores": len(rows), "features": [], "moved": None}
+    if references is None:
+        return {**told, "cure": "the scorer's training set is not kept in this home"}
+    if not rows:
+        return told
+    for at, reference in enumerate(references):
+        index = reference.index([row[at] for row in rows])
+        told["features"].append(
+            {"feature": reference.name, "psi": round(index, 6), "state": in_words(index)}
+        )
+    told["features"].sort(key=lambda line: (-line["psi"], line["feature"]))
+    told["moved"] = sum(line["state"] == "moved" for line in told["features"])
+    return told
+
+
+def summary(followed: Sequence[Followed]) -> dict[str, Any]:
+    """Counts, calibration over what is known, expectation over what is not."""
+    probability = np.array([each.probability for each in followed], np.float64)
+    label = np.array(
+        [np.nan if each.became_case is None else each.became_case for each in followed]
+    )
+    known = ~np.isnan(label)
+    open_ = probability[~known]
+    return {
+        "clues": len(followed),
+        "with_outcome": int(known.sum()),
+        "cases": int(label[known].sum()),
+        "observed_share": _mean(label[known]),
+        "predicted_share": _mean(probability[known]),
+        "calibration_error": calibration_error(probability[known], label[known]),
+        "without_outcome": len(open_),
+        "expected_cases": round(float(open_.sum()), 3),
+        "expected_auc": expected_auc(open_),
+    }
+
+
+def calibration_error(probability: Floats, label: Floats) -> float | None:
+    """Mean distance of predicted and observed share over tenths by probability, (n,) each."""
+    if len(label) == 0:
+        return None
+    order = np.argsort(probability, kind="stable")
+    parts = [part for part in np.array_split(order, min(BANDS, len(order))) if len(part)]
+    gaps = [len(part) * abs(probability[part].mean() - label[part].mean()) for part in parts]
+    return round(float(sum(gaps) / len(label)), 6)
+
+
+def expected_auc(probability: Floats) -> float | None:
+    """The AUC that these probabilities would have if every one of them were right, (n,).
+
+    Each clue counts as a case with weight p and as none with weight 1 - p (confidence-based
+    estimation of performance); ties count half.
+    """
+    cases, others = probability.sum(), (1 - probability).sum()
+    if len(probability) < 2 or cases <= 0 or others <= 0:
+        return None
+    values, inverse = np.unique(probability, return_inverse=True)
+    case = np.bincount(inverse, weights=probability)
+    other = np.bincount(inverse, weights=1 - probability)
+    below = np.cumsum(other) - other
+    assert len(values) == len(case)
+    return round(float((case * (below + other / 2)).sum() / (cases * others)), 6)
+
+
+def _grouped(followed: list[Followed], key: Callable[[Followed], str]) -> list[dict[str, Any]]:
+    groups: dict[str, list[Followed]] = defaultdict(list)
+    for each in followed:
+        groups[key(each)].append(each)
+    return [{"group": name, **summary(groups[name])} for name in sorted(groups)]
+
+
+def _mean(values: Floats) -> float | None:
+    return round(float(values.mean()), 6) if len(values) else None
+
+
+def _visible(who: Principal) -> sa.ColumnElement[bool]:
+    """Scores of clues at work in the caller's offices."""
+    work = scores_given.c.purpose == "work"
+    if who.offices is None:
+        return work
+    return work & scores_given.c.office_id.in_(sorted(who.offices))
+
+
+def _followed(
+    service: Service, who: Principal, months: int
+) -> tuple[datetime | None, list[Followed]]:
+    """The newest score of each visible clue raised in the last months, with its outcome."""
+    newest_id = sa.select(sa.func.max(scores_given.c.score_id)).where(_visible(who))
+    newest_id = newest_id.group_by(scores_given.c.clue_id)
+    query = sa.select(
+        scores_given.c.clue_id, scores_given.c.office_id, scores_given.c.probability
+    ).where(scores_given.c.score_id.in_(newest_id))
+    with service.ledger.connect() as connection:
+        scores = {row["clue_id"]: row for row in connection.execute(query).mappings()}
+    clues = read_clues(service.home, scores).select(["clue_id", "supervision_model", "raised_at"])
+    rows = clues.to_pylist()
+    if not rows:
+        return None, []
+    newest: datetime = max(row["raised_at"] for row in rows)
+    since = add_months(newest.replace(day=1, hour=0, minute=0, second=0, microsecond=0), 1 - months)
+    became = _outcomes(service)
+    return newest, [
+        Followed(
+            month=f"{row['raised_at']:%Y-%m}",
+            supervision_model=row["supervision_model"],
+            office_id=scores[row["clue_id"]]["office_id"] or "-",
+            probability=scores[row["clue_id"]]["probability"],
+            became_case=became.get(row["clue_id"]),
+        )
+        for row in rows
+        if row["raised_at"] >= since
+    ]
+
+
+def _outcomes(service: Service) -> dict[str, float]:
+    """Clue id -> 1 (became a case) or 0, as known now. Empty where no outcomes are declared."""
+    if "outcomes" not in service.home.jurisdiction.contracts:
+        return {}
+    query = (
+        "SELECT clue_id, became_case FROM outcomes WHERE became_case IS NOT NULL AND "
+        + known_before("$now")
+        + " ORDER BY decided_at, record_no"
+    )
+    with Records(service.home, only=("outcomes",)) as records:
+        rows = records.connection().execute(query, {"now": service.clock.now()}).fetchall()
+    return {clue_id: float(became) for clue_id, became in rows}
+
+
+def _given_values(service: Service, who: Principal, scorer: str) -> list[list[Any]]:
+    """Feature values of the newest scores of the scorer, as they were given."""
+    query = (
+        sa.select(scores_given.c.feature_values)
+        .where(_visible(who), scores_given.c.scorer == scorer)
+        .order_by(scores_given.c.score_id.desc())
+        .limit(DRIFT_SCORES)
+    )
+    with service.ledger.connect() as connection:
+        return list(connection.execute(query).scalars())
+
+
+@lru_cache(maxsize=4)
+def _references(home: Home, digest: str) -> tuple[Reference, ...] | None:
+    """Bins of the training rows, in the order of the scorer's features; None: not kept here."""
+    manifest = read_manifest(home.scorers / digest)
+    path = home.training_sets / f"{manifest.training_set}.parquet"
+    if not path.is_file():
+        return None
+    names = [feature.name for feature in manifest.features]
+    table = pq.read_table(path, columns=names).slice(0, TRAINING_ROWS)
+    return tuple(reference_of(each, table[each.name].to_pylist()) for each in manifest.features)
