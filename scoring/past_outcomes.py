@@ -18,6 +18,8 @@ from governance.reading import Records
 
 COLUMNS = ["clue_id", "status", "became_case", "happened_at", "known_at", "retracted_at"]
 OUTCOMES = "outcomes"
+TABLES_KEPT = 256
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass
@@ -27,17 +29,33 @@ class PastOutcomes:
     home: Home
     _version: int = -1
     _rows: pa.Table | None = field(default=None, repr=False)
+    # When the last thing about any of them became known, or will.
+    _latest: datetime = datetime.min
+    _ended: dict[int, tuple[pa.Table, int, Mask]] = field(default_factory=dict, repr=False)
 
     @property
     def declared(self) -> bool:
         """Whether the jurisdiction takes outcomes back at all."""
         return OUTCOMES in self.home.jurisdiction.contracts
 
-    def ended(self, clue_ids: pa.ChunkedArray, moment: datetime) -> npt.NDArray[np.bool_]:
-        """Per clue whether a decision on it (a case or none) was known before `moment`."""
+    def ended(self, clues: pa.Table, moment: datetime) -> Mask:
+        """Per row of `clues` (clue_id) whether a decision, a case or none, was known before then.
+
+        The answer for a table is kept until more is admitted: an index asks about the same one.
+        """
+        self._newest()
+        settled = moment > self._latest
+        kept = self._ended.get(id(clues))
+        if settled and kept is not None and kept[0] is clues and kept[1] == self._version:
+            return kept[2]
         rows = self._known(moment)
-        decided = rows.filter(pc.is_valid(rows["became_case"]))
-        return np.asarray(pc.is_in(clue_ids, decided["clue_id"].combine_chunks()).to_numpy(), bool)
+        decided = rows.filter(pc.is_valid(rows["became_case"]))["clue_id"].combine_chunks()
+        ended = np.asarray(pc.is_in(clues["clue_id"], decided).to_numpy(), bool)
+        if settled:
+            if len(self._ended) >= TABLES_KEPT:
+                self._ended.clear()
+            self._ended[id(clues)] = (clues, self._version, ended)
+        return ended
 
     def of_clues(self, clue_ids: Sequence[str], moment: datetime) -> dict[str, dict[str, Any]]:
         """Clue -> status, became_case (bool) and decided_at of its last word known then."""
@@ -65,6 +83,12 @@ class PastOutcomes:
         table = self.home.table(OUTCOMES)
         if self._rows is None or tables.newer_than(table, self._version):
             with Records(self.home, only=[OUTCOMES]) as records:
-                self._rows = records.arrow(OUTCOMES, COLUMNS)
-                self._version = records.versions[OUTCOMES]
+                rows = records.arrow(OUTCOMES, COLUMNS)
+                self._latest = _latest(rows)
+                self._rows, self._version = rows, records.versions[OUTCOMES]
         return self._rows
+
+
+def _latest(rows: pa.Table) -> datetime:
+    times = (pc.max(rows[name]).as_py() for name in ("happened_at", "known_at", "retracted_at"))
+    return max((each for each in times if each is not None), default=datetime.min)

@@ -18,7 +18,8 @@ from scoring.bundle import (
     read_manifest,
 )
 from scoring.calibration import SigmoidCalibrator
-from scoring.explanation import Explanation, explain
+from scoring.explainer import Explainer, build_explainer
+from scoring.explanation import Explanation
 from scoring.matrix import input_flags, to_matrix
 
 Floats = npt.NDArray[np.float64]
@@ -42,6 +43,7 @@ class Scorer:
     manifest: Manifest
     calibrator: SigmoidCalibrator
     booster: lgb.Booster
+    explainer: Explainer
     threads: int = 1
 
     @classmethod
@@ -53,8 +55,11 @@ class Scorer:
         """
         check_bundle(folder, digest)
         manifest = read_manifest(folder)
-        booster = lgb.Booster(model_str=(folder / "model.txt").read_text("utf-8"))
-        scorer = cls(digest, manifest, read_calibrator(folder), booster, threads)
+        model = (folder / "model.txt").read_text("utf-8")
+        booster = lgb.Booster(model_str=model)
+        golden = table_of_rows(manifest, [row.values for row in manifest.golden])
+        explainer = build_explainer(booster, model, to_matrix(manifest.features, golden))
+        scorer = cls(digest, manifest, read_calibrator(folder), booster, explainer, threads)
         scorer.check_golden_rows()
         return scorer
 
@@ -86,7 +91,7 @@ class Scorer:
 
     def explain_matrix(self, matrix: Floats) -> Explanation:
         """The same for rows that are a matrix already, in the manifest's order."""
-        return explain(self.booster, matrix, self._threads(len(matrix)))
+        return self.explainer.explain(matrix, self._threads(len(matrix)))
 
     def _margin(self, matrix: Floats) -> Floats:
         threads = self._threads(len(matrix))

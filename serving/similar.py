@@ -40,7 +40,7 @@ def similar_clues(
         seen = _of_offices(clues, who) & np.asarray(
             pc.not_equal(clues["clue_id"], given.clue_id).to_numpy(), bool
         )
-        return seen & outcomes.ended(clues["clue_id"], now) if outcomes.declared else seen
+        return seen & outcomes.ended(clues, now) if outcomes.declared else seen
 
     values = _inputs(service, clue, given, giver, champion)
     found = service.similar(champion).nearest(values, may_see, limit)

@@ -23,6 +23,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "next": ("下一页", "Next page"),
     "reasons": ("理由", "Reasons"),
     "contribution": ("作用（对数几率）", "Contribution (log-odds)"),
+    "points": ("个百分点", "points"),
     "base": ("起点", "Base"),
     "others": ("其余各项合计", "All others together"),
     "margin": ("合计", "Sum (margin)"),

@@ -143,7 +143,7 @@ def test_an_outcome_counts_from_the_moment_it_was_known(tmp_path: Path) -> None:
     home = hamlet.settled_hamlet(tmp_path, clock, persons=2)
     clue = read_clues(home).to_pylist()[0]
     outcomes = PastOutcomes(home)
-    ids = read_clues(home)["clue_id"]
+    ids = read_clues(home)
     assert not outcomes.ended(ids, datetime(2025, 1, 1)).any()
     for day, status in ((datetime(2024, 8, 1), "unfounded"), (datetime(2024, 9, 1), "case_filed")):
         said = {
