@@ -75,6 +75,18 @@ def note_read(ledger: sa.Engine, *, who: str, about: str, what: str, clock: Cloc
         append(connection, [Entry("read", who, about, {"what": what}, clock.now())])
 
 
+def tell_promotion(
+    ledger: sa.Engine, scorer: str, *, change: str, by: str, approved_by: str, clock: Clock
+) -> None:
+    """Tell of a change of the champion, before it is made: none is ever made untold.
+
+    `by` and `approved_by` are names of accounts: who stands for it is what has to be proved.
+    """
+    body = {"change": change, "approved_by": approved_by}
+    with writing(ledger) as connection:
+        append(connection, [Entry("promotion", by, scorer, body, clock.now())])
+
+
 def entries_after(ledger: sa.Engine, after: int, limit: int) -> list[dict[str, Any]]:
     """Rows of the audit after a number, in order, as they are kept; `body` as JSON."""
     query = sa.select(audit).where(audit.c.seq > after).order_by(audit.c.seq).limit(limit)
