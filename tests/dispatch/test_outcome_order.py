@@ -19,8 +19,8 @@ from ledgers import Ticking
 from base.moment import FixedClock
 from clues.register import read_clues
 from dispatch.endings import admit_endings
+from dispatch.open_clues import open_clues
 from dispatch.outcome import admit_outcomes, settle_source, take_outcomes
-from dispatch.scoring_run import open_clues
 from dispatch.standing import history, state_of
 from dispatch.transition import move
 from governance.home import Home
