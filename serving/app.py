@@ -11,6 +11,7 @@ from governance.home import Home
 from serving.access import authorised, require_declared
 from serving.console import pages
 from serving.headers import SafeHeaders
+from serving.logs import set_up_logs
 from serving.openapi import describe
 from serving.quick import QuickScores
 from serving.refusals import add_refusals
@@ -19,6 +20,7 @@ from serving.routes import (
     clues,
     health,
     history,
+    metrics,
     monitoring,
     new_clues,
     outcomes,
@@ -29,10 +31,12 @@ from serving.routes import (
     transitions,
 )
 from serving.service import Service
+from serving.traces import tracer_by
+from serving.watched import Watched
 
 ROOMS = (
     scores, new_clues, clues, history, transitions, queue, outcomes, scorers, monitoring, audit,
-    health, reference, pages,
+    health, metrics, reference, pages,
 )  # fmt: skip
 
 
@@ -50,6 +54,7 @@ def create_app(home: Home) -> FastAPI:
     app.openapi = partial(describe, app, home.jurisdiction)  # type: ignore[method-assign]
     add_refusals(app)
     app.add_middleware(SafeHeaders, hsts_seconds=app.state.service.settings.hsts_seconds)
+    app.add_middleware(Watched, tracer=tracer_by(app.state.service.settings.otel_endpoint))
     for room in ROOMS:
         app.include_router(room.router)
     require_declared(app)
@@ -58,6 +63,7 @@ def create_app(home: Home) -> FastAPI:
 
 def from_environment() -> FastAPI:
     """For `uvicorn --factory serving.app:from_environment`: the home is CLUES_HOME."""
+    set_up_logs()
     app = create_app(Home.open(Settings().home))
     app.state.service.warm()
     return app
