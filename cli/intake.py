@@ -59,6 +59,9 @@ def simulate(
     out: Annotated[Path, typer.Option(help="Where the files go; the truth apart in OUT/truth.")],
     seed: Annotated[int, typer.Option(help="The same seed gives the same province.")] = 7,
     months: Annotated[int, typer.Option(help="How many months of history.")] = 60,
+    plenty: Annotated[
+        float, typer.Option(help="How many times the ordinary number of harmless records.")
+    ] = 1.0,
     as_json: JsonOption = False,
 ) -> dict[str, Any]:
     """Write the record files of a fictitious province whose truth is known."""
@@ -68,7 +71,9 @@ def simulate(
 
     if jurisdiction != "anhui":
         raise Refused(wanted="anhui", got=repr(jurisdiction), cure="only anhui is simulated")
-    return simulate_province(out, clues=clues, seed=seed, months=months, stages=Stages())
+    return simulate_province(
+        out, clues=clues, seed=seed, months=months, plenty=plenty, stages=Stages()
+    )
 
 
 @answers
@@ -90,6 +95,8 @@ def admit(
         receipt = admit_files(opened, record_set, files, clock, bar)
     for notice in receipt.notices:
         tell(str(notice))
+    if record_set == "outcomes" and receipt.quarantined:
+        tell("a file of clue_id, status, decided_at, reported_at is for: clues outcome FILE")
     answer = receipt.as_json()
     return answer if as_json else {key: answer[key] for key in answer if key != "notices"}
 

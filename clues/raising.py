@@ -36,6 +36,7 @@ class Raised:
 
     raised: int = 0
     merged: int = 0
+    runs: int = 0
 
 
 def raise_until(home: Home, until: datetime, bar: Bar | None = None) -> dict[str, Raised]:
@@ -118,19 +119,22 @@ def _run(
     """One supervision model at one moment; its new finds go into `found`."""
     connection = sandbox.connection
     sandbox.run(model, moment)
-    _check_result(connection, model)
+    if count.runs == 0:
+        _check_result(connection, model)
+    count.runs += 1
     found = connection.execute("SELECT count(*) FROM result").fetchall()[0][0]
-    connection.execute(
+    if found == 0:
+        return
+    inserted = connection.execute(
         f"""
-        CREATE OR REPLACE TEMP TABLE fresh AS
-        SELECT * FROM ({_shaped(jurisdiction, model)}) ANTI JOIN known_ids USING (clue_id)
+        INSERT INTO found BY NAME
+        SELECT * FROM ({_shaped(jurisdiction, model)})
+        ANTI JOIN known_ids USING (clue_id) ANTI JOIN found USING (clue_id)
         QUALIFY row_number() OVER (PARTITION BY clue_id ORDER BY raised_at, evidence) = 1
     """,
         {"moment": moment} if model.head.raised == "each_cycle" else {},
     )
-    connection.execute("INSERT INTO known_ids SELECT clue_id FROM fresh")
-    connection.execute("INSERT INTO found BY NAME SELECT * FROM fresh")
-    raised = connection.execute("SELECT count(*) FROM fresh").fetchall()[0][0]
+    raised = inserted.fetchall()[0][0]
     count.raised += raised
     count.merged += found - raised
 

@@ -21,6 +21,7 @@ from base.progress import Stages
 from clues.raising import raise_until
 from dispatch.outcome import take_outcomes
 from dispatch.score_clues import score_clues
+from experiments.past_orders import take_past_orders
 from experiments.province.simulate import simulate
 from governance.home import Home
 from governance.intake import admit
@@ -49,6 +50,7 @@ def run_demo(
     clock = WallClock(home.jurisdiction.timezone)
     end = add_months(home.jurisdiction.manifest.raise_cycle.first, MONTHS - 1)
     take_in(home, made["files"], end.isoformat(), clock, stages)
+    take_past_orders(home, made["orders"])
     result = train(home, EXPERIMENT, clock, stages)
     with stages.stage("promote"):
         promote(home, result.scorer, by=PROPOSER, approved_by=APPROVER, clock=clock)

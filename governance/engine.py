@@ -23,7 +23,10 @@ def connect(
     if scratch is not None:
         scratch.mkdir(parents=True, exist_ok=True)
         config["temp_directory"] = str(scratch)
-    return duckdb.connect(config=config)
+    connection = duckdb.connect(config=config)
+    # A long query would draw a bar on stdout, where one JSON object belongs.
+    connection.execute("SET enable_progress_bar = false")
+    return connection
 
 
 def lock_down(connection: duckdb.DuckDBPyConnection) -> None:

@@ -166,7 +166,7 @@ def _probabilities(
     asked = np.tile(row, (len(distinct) + 1, 1))
     asked[1:, places] = distinct
     margin = np.asarray(scorer.booster.predict(asked, raw_score=True, num_threads=1), np.float64)
-    probability = scorer.calibrator.probability(margin)
+    probability = scorer.calibrator.probability(margin, asked)
     return float(probability[0]), probability[1:][back.reshape(-1)]
 
 

@@ -1,4 +1,4 @@
-"""Who lives there, who died or went into custody, and what was paid all the same."""
+"""Deaths as three sources tell them, custody, and what was paid all the same."""
 
 from __future__ import annotations
 
@@ -7,156 +7,142 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from experiments.province.findings import Findings
-from experiments.province.frames import (
-    DAY,
-    OLD_DAYS,
-    body_of,
-    draw_days,
-    frame,
-    match_words,
-    numbered,
-)
-from experiments.province.world import START, Ints, World
+from experiments.province.frames import Setting, evenly, frame, numbered, repeated
+from experiments.province.world import DAY, FIRST_DAY, Ints, Texts
 
-REGIONS = np.array(["养老金", "低保金", "高龄津贴", "失业金"], dtype=object)
+SOURCES = np.array(["police", "civil_affairs", "crematorium"], dtype=object)
+FIFTY_FIVE = np.datetime64("1966-01-01")
+# Payments become known ten days after they were made; the last one in time for the clue.
+IN_TIME, BEFORE, MONTHS_PAID = 13, 3, 16
 
 
-def persons(world: World) -> pd.DataFrame:
-    """Who lives in the province."""
-    return frame(
-        True,
-        person_id=world.person_id,
-        county_id=world.county,
-        birth_year=world.birth_year,
-        sex=world.sex,
-        family_id=world.family_id,
-        phone_id=world.phone_id,
-        company_id=world.company_id[world.employer],
-        registered_on=np.datetime64(START) - OLD_DAYS * DAY,
-    )
-
-
-def companies(world: World, draw: np.random.Generator) -> pd.DataFrame:
-    """Its companies."""
-    count = len(world.company_id)
-    return frame(
-        True,
-        company_id=world.company_id,
-        county_id=world.company_county,
-        address_id=world.company_address,
-        phone_id=world.company_phone,
-        trade=world.company_trade,
-        registered_on=np.datetime64(START) - draw.integers(30, OLD_DAYS, count) * DAY,
-    )
-
-
-def deaths(
-    world: World, found: Findings, others: Ints, span: int, draw: np.random.Generator
-) -> pd.DataFrame:
-    """Deaths that payments outlived, and others."""
+def deaths(setting: Setting) -> pd.DataFrame:
+    """Deaths that payments outlived, told by one source to three of them, and others."""
+    found, draw = setting.found, setting.draw
     rows = found.of("benefit_after_death")
-    plain = others[: len(rows)]
-    sources = np.array(["police", "civil_affairs", "crematorium"], dtype=object)
-    died = draw_days(len(plain), span, draw)
+    each, step = repeated(rows, found.sources[rows])
+    source = SOURCES[(found.person[each] + step) % len(SOURCES)]
+    plain = setting.some(0.03)
+    died = setting.days(len(plain))
+    told, which = repeated(np.arange(len(plain)), np.where(draw.random(len(plain)) < 0.03, 1, 2))
     parts = [
         frame(
             True,
-            person_id=world.person_id[found.person[rows]],
-            died_on=found.revealed[rows] - found.lag_days[rows] * DAY,
-            reported_on=found.revealed[rows],
-            source=draw.choice(sources, len(rows), p=[0.3, 0.3, 0.4]),
-            matched_by=match_words(found, rows),
+            person_id=setting.persons(each),
+            # Sources differ by a day or two.
+            died_on=found.event[each] + np.minimum(step, 2) * DAY,
+            reported_on=found.revealed[each],
+            source=source,
+            matched_by=setting.matched(each),
         ),
         frame(
             False,
-            person_id=world.person_id[plain],
-            died_on=died,
-            reported_on=died + draw.integers(5, 61, len(plain)) * DAY,
-            source=draw.choice(sources, len(plain)),
-            matched_by=np.where(draw.random(len(plain)) < 0.1, "name", "id").astype(object),
+            person_id=setting.world.person_id[plain[told]],
+            died_on=died[told],
+            reported_on=died[told] + draw.integers(5, 61, len(told)) * DAY,
+            source=SOURCES[(plain[told] + which) % len(SOURCES)],
+            matched_by=setting.mostly_by_id(len(told)),
         ),
     ]
-    return numbered("death_no", "SW", parts, "reported_on")
+    return numbered(setting, "death_no", "SW", parts, "reported_on")
 
 
-def custody(
-    world: World, found: Findings, others: Ints, span: int, draw: np.random.Generator
-) -> pd.DataFrame:
+def custody(setting: Setting) -> pd.DataFrame:
     """Custody that payments outlived, and others."""
+    found, draw = setting.found, setting.draw
     rows = found.of("benefit_in_custody")
-    plain = others[len(others) // 2 : len(others) // 2 + len(rows)]
-    entered = draw_days(len(plain), span, draw)
+    courts = setting.world.institutions.bodies["court"]
+    plain = setting.some(0.01, skip=0.03)
+    entered = setting.days(len(plain))
     parts = [
         frame(
             True,
-            person_id=world.person_id[found.person[rows]],
-            court_id=world.bodies["court"][found.person[rows] % len(world.bodies["court"])],
-            entered_on=found.revealed[rows] - found.lag_days[rows] * DAY,
+            person_id=setting.persons(rows),
+            court_id=courts[found.person[rows] % len(courts)],
+            entered_on=found.event[rows],
             reported_on=found.revealed[rows],
-            matched_by=match_words(found, rows),
+            matched_by=setting.matched(rows),
         ),
         frame(
             False,
-            person_id=world.person_id[plain],
-            court_id=draw.choice(world.bodies["court"], len(plain)),
+            person_id=setting.world.person_id[plain],
+            court_id=draw.choice(courts, len(plain)),
             entered_on=entered,
             reported_on=entered + draw.integers(15, 91, len(plain)) * DAY,
-            matched_by="id",
+            matched_by=setting.mostly_by_id(len(plain)),
         ),
     ]
-    return numbered("custody_no", "JY", parts, "reported_on")
+    return numbered(setting, "custody_no", "JY", parts, "reported_on")
 
 
-def payments(
-    world: World, found: Findings, others: Ints, span: int, draw: np.random.Generator
-) -> pd.DataFrame:
+def payments(setting: Setting) -> pd.DataFrame:
     """Monthly benefits: three before the death or custody, `records` after it, some paid back."""
+    found, draw, world = setting.found, setting.draw, setting.world
     rows = np.concatenate([found.of("benefit_after_death"), found.of("benefit_in_custody")])
-    after = found.records[rows]
-    each = np.repeat(rows, after + 3)
-    step = np.concatenate([np.arange(count + 3) for count in after]) - 3
-    began = (found.revealed - found.lag_days * DAY)[each]
-    paid = np.where(step < 0, began + (step * 30) * DAY, began + (1 + step * 28) * DAY)
-    paid = np.where(step < 0, paid, np.minimum(paid, found.revealed[each] - 13 * DAY))
-    monthly = np.maximum(1_000, found.amount_cents[each] // np.maximum(1, found.records[each]))
-    back = rows[found.repaid[rows]]
-    plain = others[len(others) // 4 : len(others) // 4 + max(1, len(found.kind) // 4)]
-    regular = np.repeat(plain, 16)
-    first = draw_days(len(plain), max(1, span - 480), draw)
+    before, back_step = repeated(rows, np.full(len(rows), BEFORE))
+    after, step = repeated(rows, found.records[rows])
+    last = found.revealed[after] - IN_TIME * DAY
+    first = np.minimum(found.event[after] + (found.gap_days[after] + 3) * DAY, last)
+    monthly = np.maximum(1_000, found.amount_cents // np.maximum(1, found.records))
+    back = rows[found.repaid_percent[rows] > 0]
+    whole = monthly[back] * found.records[back]
+    plain = setting.some(min(0.5, 0.025 * setting.plenty), skip=0.04)
     parts = [
-        payment_frame(
-            world, found.person[each], body_of(world, found, "agency", each), paid, monthly
+        _paid(setting, before, found.event[before] - (back_step * 30 + 5) * DAY, monthly[before]),
+        _paid(setting, after, evenly(first, last, step, found.records[after]), monthly[after]),
+        _paid(
+            setting,
+            back,
+            found.revealed[back] - (IN_TIME - 1) * DAY,
+            -(whole * found.repaid_percent[back] // 100),
         ),
-        payment_frame(
-            world,
-            found.person[back],
-            body_of(world, found, "agency", back),
-            found.revealed[back] - 12 * DAY,
-            -found.amount_cents[back],
-        ),
-        payment_frame(
-            world,
-            regular,
-            world.bodies["agency"][regular % len(world.bodies["agency"])],
-            np.repeat(first, 16) + np.tile(np.arange(16) * 30, len(plain)) * DAY,
-            draw.integers(20_000, 200_000, len(regular)),
+        *_regular(setting, plain, draw),
+    ]
+    table = numbered(setting, "payment_no", "FF", parts, "paid_on")
+    old = world.born[table.pop("person").to_numpy()] < FIFTY_FIVE
+    some = draw.integers(0, 2, len(table))
+    table["remark"] = np.where(
+        old, np.where(some, "养老金", "高龄津贴"), np.where(some, "低保金", "失业金")
+    ).astype(object)
+    return table
+
+
+def _paid(setting: Setting, rows: Ints, day: Any, cents: Any) -> pd.DataFrame:
+    return _payment(setting, setting.found.person[rows], setting.bodies("agency", rows), day, cents)
+
+
+def _regular(setting: Setting, plain: Ints, draw: np.random.Generator) -> list[pd.DataFrame]:
+    """Others are paid month by month; each January twice, and it is taken back in February."""
+    agencies = setting.world.institutions.bodies["agency"]
+    each, step = repeated(plain, np.full(len(plain), MONTHS_PAID))
+    first = np.repeat(setting.days(len(plain), 30 * MONTHS_PAID), MONTHS_PAID)
+    day = first + step * 30 * DAY
+    agency = agencies[each % len(agencies)]
+    cents = np.repeat(draw.integers(20_000, 200_000, len(plain)), MONTHS_PAID)
+    january = (day.astype("datetime64[M]").astype(np.int64) % 12 == 0) & (day >= FIRST_DAY)
+    twice = np.flatnonzero(january)
+    return [
+        _payment(setting, each, agency, day, cents, planned=False),
+        _payment(setting, each[twice], agency[twice], day[twice], cents[twice], planned=False),
+        _payment(
+            setting,
+            each[twice],
+            agency[twice],
+            day[twice] + 31 * DAY,
+            -cents[twice],
             planned=False,
         ),
     ]
-    whole = numbered("payment_no", "FF", parts, "paid_on")
-    whole["remark"] = draw.choice(REGIONS, len(whole))
-    return whole
 
 
-def payment_frame(
-    world: World, person: Ints, agency: np.ndarray, paid: Any, cents: Any, planned: bool = True
+def _payment(
+    setting: Setting, person: Ints, agency: Texts, day: Any, cents: Any, planned: bool = True
 ) -> pd.DataFrame:
-    """Payments of an agency to persons."""
     return frame(
         planned,
-        person_id=world.person_id[person],
+        person_id=setting.world.person_id[person],
+        person=person,
         agency_id=agency,
-        paid_on=paid,
+        paid_on=day,
         amount_cents=cents,
     )

@@ -1,122 +1,48 @@
 """Findings: which clue the records of which month will raise, and how likely it is a case.
 
-A finding's probability combines guilt (hidden propensities of the subject, its circle and the
-body behind the record), provability (amount, freshness) and benign explanations (a match by name
-only, money already paid back). No single one decides.
+Here is what records will show of each: who, where, how much, how late, how sure. Whether that makes
+a case is in chance.py.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from base.moment import add_months
-from experiments.province.world import START, Floats, Ints, Texts, World
-
-Bools = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A supervision model as the simulator sees it."""
-
-    name: str
-    ground: str
-    share: float
-    rate: float
-    severity: int
-    subject: Literal["person", "company"]
-    body: Literal["agency", "court", "hospital"]
-    amount_cents: float
-    lag_days: tuple[int, int]
-    from_month: int = 0
-
-
-KINDS = (
-    Kind(
-        name="benefit_after_death",
-        ground="pension_after_death",
-        share=0.3,
-        rate=0.045,
-        severity=3,
-        subject="person",
-        body="agency",
-        amount_cents=150000.0,
-        lag_days=(45, 330),
-    ),
-    Kind(
-        name="benefit_in_custody",
-        ground="pension_in_custody",
-        share=0.18,
-        rate=0.08,
-        severity=3,
-        subject="person",
-        body="agency",
-        amount_cents=160000.0,
-        lag_days=(60, 300),
-    ),
-    Kind(
-        name="licence_not_revoked",
-        ground="licence_after_conviction",
-        share=0.12,
-        rate=0.22,
-        severity=4,
-        subject="person",
-        body="court",
-        amount_cents=0.0,
-        lag_days=(15, 90),
-    ),
-    Kind(
-        name="fine_not_enforced",
-        ground="fine_unpaid",
-        share=0.26,
-        rate=0.015,
-        severity=2,
-        subject="company",
-        body="agency",
-        amount_cents=900000.0,
-        lag_days=(100, 110),
-    ),
-    Kind(
-        name="injury_before_insurance",
-        ground="injury_fraud",
-        share=0.07,
-        rate=0.4,
-        severity=5,
-        subject="person",
-        body="hospital",
-        amount_cents=4000000.0,
-        lag_days=(5, 40),
-    ),
-    Kind(
-        name="serial_plaintiff",
-        ground="false_litigation",
-        share=0.07,
-        rate=0.12,
-        severity=4,
-        subject="person",
-        body="court",
-        amount_cents=8000000.0,
-        lag_days=(40, 120),
-        from_month=20,
-    ),
+from experiments.province.chance import Chances, Shown, chances_of
+from experiments.province.kinds import KINDS, LATE_DAYS, LATEST_DAYS, PLACE, per_clue
+from experiments.province.subjects import draw_subjects
+from experiments.province.world import (
+    DAY,
+    START,
+    Bools,
+    Days,
+    Floats,
+    Ints,
+    Texts,
+    World,
 )
-MENDED_MONTH, NEW_RING_MONTH = 30, 36
-NAME_MATCH_SHARE, REPAID_SHARE = 0.22, 0.15
-STALE_DAYS = 200
-STEEPNESS = 1.6
+
+MENDED_MONTH, NEW_PATTERN_MONTH = 30, 36
+NAME_MATCH_SHARE, LATE_SHARE = 0.22, 0.15
+REPAID_SHARE, REPAID_IN_FULL = 0.26, 0.6
+LONGEST_GAP, MOST_RECORDS = 60, 9
+# How busy the months of a year are; little happens around the spring festival.
+SEASON = (0.9, 0.6, 1.1, 1.15, 1.15, 1.1, 1.0, 0.95, 1.05, 0.95, 1.05, 1.0)
+FIRST_MONTH = 3
 
 
 @dataclass(frozen=True)
 class Findings:
     """Parallel arrays, one entry per planned clue, ordered by month.
 
-    `person` and `company` are places in the world's arrays (-1: none). `revealed` is the day the
-    deciding record becomes known; `moment` the cycle that raises the clue.
+    `person` (the subject, or the legal representative of a company) and `company` are places in the
+    world's arrays; `body` and `lawyer` (-1: none) in the institutions'. `revealed` is the day the
+    deciding record becomes known; `moment` the cycle that raises the clue; `gap_days` -1 and
+    `repaid_percent` 0 where the kind has none.
     """
 
     kind: Ints
@@ -124,145 +50,151 @@ class Findings:
     person: Ints
     company: Ints
     body: Ints
+    lawyer: Ints
     amount_cents: Ints
     records: Ints
     lag_days: Ints
+    gap_days: Ints
+    sources: Ints
     by_name: Bools
-    repaid: Bools
-    revealed: npt.NDArray[np.datetime64]
+    repaid_percent: Ints
+    revealed: Days
     moment: list[datetime]
     office: Texts
-    guilt: Floats
-    provability: Floats
-    probability: Floats
+    chances: Chances
+
+    @property
+    def probability(self) -> Floats:
+        return self.chances.probability
+
+    @property
+    def event(self) -> Days:
+        """The day of what became known `lag_days` later."""
+        return np.asarray(self.revealed - self.lag_days * DAY)
 
     def of(self, name: str) -> Ints:
         """Places of the findings of one supervision model."""
-        at = next(i for i, kind in enumerate(KINDS) if kind.name == name)
-        return np.flatnonzero(self.kind == at)
+        return np.flatnonzero(self.kind == PLACE[name])
 
 
 def plan_findings(world: World, clues: int, months: int, draw: np.random.Generator) -> Findings:
     """Plan `clues` findings over the months (the first three only fill the records)."""
-    shares = np.array([kind.share for kind in KINDS])
-    month = np.sort(draw.integers(3, months, clues))
-    opened = np.array([min(kind.from_month, months // 3) for kind in KINDS])
-    kind = draw.choice(len(KINDS), size=clues, p=shares / shares.sum())
-    kind = np.where(month < opened[kind], 0, kind)
-    person, company = _subjects(world, kind, month, draw)
-    body = _bodies_of(world, kind, draw)
-    lag = np.array([draw.integers(*KINDS[k].lag_days) for k in kind])
-    by_name = draw.random(clues) < NAME_MATCH_SHARE
-    repaid = draw.random(clues) < REPAID_SHARE
-    size = draw.normal(0, 1, clues)
-    scale = np.array([each.amount_cents for each in KINDS])[kind]
-    revealed, moment = _times(month, draw)
-    guilt = _guilt(world, kind, person, company, body, month)
-    guilt += _amount_speaks(kind, size) + draw.normal(0, 0.4, clues)
-    provability = (
-        np.where(lag > STALE_DAYS, 0.5, 1.0)
-        * np.where(by_name, 0.15, 1.0)
-        * np.where(repaid, 0.2, 1.0)
+    month = _months(clues, months, draw)
+    kind = _kinds(month, months, draw)
+    person, company, pattern = draw_subjects(world, kind, month, NEW_PATTERN_MONTH, draw)
+    body, lawyer = _bodies(world, kind, draw)
+    mended = (
+        (per_clue(kind, "body") == "agency")
+        & (body == world.institutions.mending)
+        & (month >= MENDED_MONTH)
     )
-    probability = _to_rates(kind, guilt, provability)
-    persons_office = world.county[person]
-    company_office = world.company_county[np.maximum(company, 0)]
-    of_person = np.array([each.subject == "person" for each in KINDS])[kind]
-    return Findings(
+    size = draw.normal(0, 1, clues)
+    size = np.where(pattern, -np.abs(size), size)
+    lag = _lags(kind, pattern, draw)
+    records = np.minimum(draw.poisson(2.0, clues), MOST_RECORDS)
+    revealed, moment = _times(month, draw)
+    shown = Shown(
         kind=kind,
         month=month,
         person=person,
         company=company,
         body=body,
-        amount_cents=np.round(scale * np.exp(0.6 * size)).astype(np.int64),
-        records=np.maximum(1, lag // 30).astype(np.int64),
+        lawyer=lawyer,
+        size=size,
+        more_records=np.where(per_clue(kind, "counted") > 0, records, 2),
+        late=lag >= LATE_DAYS,
+        gap_days=np.where(per_clue(kind, "dated"), draw.integers(0, LONGEST_GAP, clues), -1),
+        by_name=(draw.random(clues) < NAME_MATCH_SHARE) & ~pattern,
+        repaid_percent=np.where(pattern, 0, _repaid(kind, mended, draw)),
+        day=revealed,
+        pattern=pattern,
+        mended=mended,
+    )
+    return _finding(world, shown, lag, moment, draw)
+
+
+def _finding(
+    world: World,
+    shown: Shown,
+    lag: Ints,
+    moment: list[datetime],
+    draw: np.random.Generator,
+) -> Findings:
+    kind = shown.kind
+    amount = per_clue(kind, "amount_cents") * np.exp(0.8 * shown.size)
+    counted = per_clue(kind, "counted")
+    of_company = per_clue(kind, "subject") == "company"
+    county = np.where(of_company, world.company_county[shown.company], world.county[shown.person])
+    city = np.array([each[:4] for each in county], dtype=object)
+    sources = 1 + (draw.random(len(kind)) < 0.35) + (draw.random(len(kind)) < 0.15)
+    return Findings(
+        kind=kind,
+        month=shown.month,
+        person=shown.person,
+        company=shown.company,
+        body=shown.body,
+        lawyer=shown.lawyer,
+        amount_cents=np.round(amount).astype(np.int64),
+        records=np.where(counted > 0, counted + shown.more_records, 1).astype(np.int64),
         lag_days=lag,
-        by_name=by_name,
-        repaid=repaid,
-        revealed=revealed,
+        gap_days=shown.gap_days,
+        sources=sources,
+        by_name=shown.by_name,
+        repaid_percent=shown.repaid_percent,
+        revealed=shown.day,
         moment=moment,
-        office=np.where(of_person, persons_office, company_office),
-        guilt=guilt,
-        provability=provability,
-        probability=probability,
+        office=np.where(per_clue(kind, "city"), city, county),
+        chances=chances_of(world, shown, draw),
     )
 
 
-def _subjects(
-    world: World, kind: Ints, month: Ints, draw: np.random.Generator
-) -> tuple[Ints, Ints]:
-    """A person once per supervision model; companies may come back. A ring grows from month 36.
+def _months(clues: int, months: int, draw: np.random.Generator) -> Ints:
+    each = np.arange(FIRST_MONTH, months)
+    weight = np.array(SEASON)[each % 12]
+    return np.sort(draw.choice(each, size=clues, p=weight / weight.sum()))
 
-    Half of the subjects come from families and rings that had findings before: circles repeat.
-    """
+
+def _kinds(month: Ints, months: int, draw: np.random.Generator) -> Ints:
+    shares = np.array([kind.share for kind in KINDS])
+    opened = np.array([min(kind.from_month, months // 3) for kind in KINDS])
+    kind = draw.choice(len(KINDS), size=len(month), p=shares / shares.sum())
+    return np.where(month < opened[kind], 0, kind).astype(np.int64)
+
+
+def _bodies(world: World, kind: Ints, draw: np.random.Generator) -> tuple[Ints, Ints]:
+    """The body behind each clue (some have far more than others), and its lawyer."""
+    bodies = world.institutions.bodies
+    counts = np.array([len(bodies[each.body]) for each in KINDS])
+    body = (draw.random(len(kind)) ** 1.3 * counts[kind]).astype(np.int64)
+    lawyer = (draw.random(len(kind)) ** 1.3 * len(bodies["lawyer"])).astype(np.int64)
+    return body, np.where(per_clue(kind, "lawyer"), lawyer, -1)
+
+
+def _lags(kind: Ints, pattern: Bools, draw: np.random.Generator) -> Ints:
+    low, high = per_clue(kind, "lag_days").T
+    late = (draw.random(len(kind)) < LATE_SHARE) & ~pattern
+    ordinary = draw.integers(low, high)
+    return np.where(late, draw.integers(LATE_DAYS, LATEST_DAYS, len(kind)), ordinary)
+
+
+def _repaid(kind: Ints, mended: Bools, draw: np.random.Generator) -> Ints:
+    """Per cent of the amount that was paid back; an agency that mends its ways gets all of it."""
     count = len(kind)
-    order = draw.permutation(len(world.person_id) // 3)
-    person = order[:count] * 3 + draw.integers(0, 3, count)
-    near = draw.random(count) < 0.45
-    earlier = (draw.random(count) * np.arange(count)).astype(np.int64)
-    taken = set(person.tolist())
-    for at in np.flatnonzero(near):
-        relative = person[earlier[at]] // 3 * 3 + int(draw.integers(0, 3))
-        if relative not in taken:
-            taken.add(relative)
-            person[at] = relative
-    rings = draw.permutation(np.flatnonzero(world.ring))
-    late = (month >= NEW_RING_MONTH) & (draw.random(count) < 0.05)
-    for at, ringed in zip(np.flatnonzero(late), rings, strict=False):
-        if ringed not in taken:
-            taken.add(int(ringed))
-            person[at] = ringed
-    company = world.employer[person].copy()
-    fined = np.array([each.subject == "company" for each in KINDS])[kind]
-    company[fined] = draw.integers(0, len(world.company_id), int(fined.sum()))
-    return person, company
+    some = draw.random(count) < REPAID_SHARE
+    full = (draw.random(count) < REPAID_IN_FULL) | mended
+    some |= mended & (draw.random(count) < 0.9)
+    part = np.where(full, draw.integers(92, 100, count), draw.integers(10, 60, count))
+    return np.where(some & per_clue(kind, "money_back"), part, 0)
 
 
-def _bodies_of(world: World, kind: Ints, draw: np.random.Generator) -> Ints:
-    counts = np.array([len(world.bodies[each.body]) for each in KINDS])
-    return np.array((draw.random(len(kind)) ** 1.5 * counts[kind]).astype(np.int64))
-
-
-def _guilt(
-    world: World, kind: Ints, person: Ints, company: Ints, body: Ints, month: Ints
-) -> Floats:
-    """Log-odds from the subject, its company and the body; one agency mends its ways."""
-    effects = [world.body_propensity[each.body] for each in KINDS]
-    behind = np.array([effects[k][b] for k, b in zip(kind, body, strict=True)])
-    agency = np.array([each.body == "agency" for each in KINDS])[kind]
-    hottest = int(np.argmax(world.body_propensity["agency"]))
-    behind[agency & (body == hottest) & (month >= MENDED_MONTH)] = -2.0
-    fined = np.array([each.subject == "company" for each in KINDS])[kind]
-    own = np.where(fined, world.company_propensity[company], world.propensity[person])
-    circle = np.where(fined, 0.0, 0.6 * world.company_propensity[company])
-    return own + circle + behind
-
-
-def _amount_speaks(kind: Ints, size: Floats) -> Floats:
-    """Large amounts speak for fraud, and against an unpaid fine (large fines are contested)."""
-    contested = np.array([each.name == "fine_not_enforced" for each in KINDS])[kind]
-    return np.where(contested, -0.8, 0.8) * size
-
-
-def _to_rates(kind: Ints, guilt: Floats, provability: Floats) -> Floats:
-    """Guilty and provable; the mean per supervision model is its rate (bisection)."""
-    probability = np.empty(len(kind))
-    for at, each in enumerate(KINDS):
-        rows = np.flatnonzero(kind == at)
-        low, high = -15.0, 15.0
-        for _ in range(60):
-            middle = (low + high) / 2
-            there = provability[rows] / (1 + np.exp(-STEEPNESS * guilt[rows] - middle))
-            low, high = (middle, high) if there.sum() < each.rate * len(rows) else (low, middle)
-        probability[rows] = provability[rows] / (1 + np.exp(-STEEPNESS * guilt[rows] - low))
-    return np.clip(probability, 1e-6, 1 - 1e-6)
-
-
-def _times(
-    month: Ints, draw: np.random.Generator
-) -> tuple[npt.NDArray[np.datetime64], list[datetime]]:
+def _times(month: Ints, draw: np.random.Generator) -> tuple[Days, list[datetime]]:
     starts = np.datetime64(START, "M") + month.astype("timedelta64[M]")
     days = draw.integers(1, 27, len(month)).astype("timedelta64[D]")
-    revealed = starts.astype("datetime64[D]") + days
     begin = datetime.combine(START, datetime.min.time())
-    return revealed, [add_months(begin, int(each) + 1) for each in month]
+    moments = [add_months(begin, number) for number in range(int(month.max()) + 2)]
+    return starts.astype("datetime64[D]") + days, [moments[each + 1] for each in month]
+
+
+def last_day(months: int) -> np.datetime64:
+    """The first day after the history."""
+    return np.datetime64(add_months(datetime.combine(START, datetime.min.time()), months), "D")

@@ -1,93 +1,131 @@
 """What the offices did: which clues they took up, what they decided, when it was reported.
 
-Labels are selective: months 1-24 by severity and whim, later by a rough ranking with a share by
-lot. What nobody looked at is known only to the truth.
+Labels are selective: months 1-24 by severity and whim, later by a ranking that the command centre
+computes from records alone, at capacity, with a share by lot. Every chance of having been taken up
+is known and written beside the order. What nobody looked at is known only to the truth.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from base.moment import add_months
-from experiments.province.findings import KINDS, Bools, Findings
-from experiments.province.world import START, Floats, World
+from experiments.province.chance import FULL_PERCENT
+from experiments.province.findings import Findings
+from experiments.province.kinds import KINDS, LATE_DAYS, per_clue
+from experiments.province.verdict import (
+    CASE,
+    PURSUED,
+    WAIT,
+    chance_at,
+    lots,
+    outcomes_of,
+)
+from experiments.province.world import START, Bools, Floats, World
 
 SETTLED_MONTH = 24
-PURSUED_SHARE, LOT_SHARE = 0.6, 0.1
-MEDIAN_DAYS, SPREAD = 45.0, 0.9
-CORRECTED_SHARE = 0.02
+PURSUED_SHARE, LOT_SHARE, RANKED_CHANCE = 0.6, 0.1, 0.97
+LONGEST_WAIT_DAYS = 40
+# The ranking of the command centre: what a clue loses by what speaks for a harmless explanation.
+BY_NAME, REPAID, LATE, AMOUNT = 2.5, 2.5, 1.5, 0.5
+Policy = Literal["records", "hunch"]
 
 
 @dataclass(frozen=True)
 class History:
-    """Per finding: taken up, its propensity, became a case (also where nobody looked)."""
+    """Per finding: taken up, its propensity, by lot, became a case (also where nobody looked), how
+    skilled its office is beside an average one (1), when it was ordered; and what was reported."""
 
     pursued: Bools
     propensity: Floats
+    explored: Bools
     became_case: Bools
+    skill: Floats
+    ordered_at: np.ndarray
     outcomes: pd.DataFrame
 
 
 def play_history(
-    world: World, found: Findings, clue_ids: list[str], months: int, draw: np.random.Generator
-) -> History:
-    """Outcomes as the case system would report them until the end of the last month."""
-    skill = np.array([world.skill[office] for office in found.office])
-    # Average skill in the truth: how likely a case is where a middling office looks.
-    became = draw.random(len(skill)) < found.probability * skill / np.mean(skill)
-    propensity = _propensity(world, found, draw)
-    pursued = draw.random(len(skill)) < propensity
-    outcomes = _outcomes(found, clue_ids, became, pursued, months, draw)
-    return History(pursued, propensity, became, outcomes)
-
-
-def _propensity(world: World, found: Findings, draw: np.random.Generator) -> Floats:
-    severity = np.array([each.severity for each in KINDS])[found.kind]
-    whim = np.array([world.whim[office] for office in found.office])
-    early = 1 / (1 + np.exp(-(0.5 * (severity - 3) + whim + 0.5)))
-    rough = np.log(found.probability / (1 - found.probability)) + draw.normal(0, 2.0, len(whim))
-    late = np.empty(len(whim))
-    for month in np.unique(found.month):
-        rows = np.flatnonzero(found.month == month)
-        place = np.argsort(np.argsort(-rough[rows])) / len(rows)
-        late[rows] = np.where(place < PURSUED_SHARE - LOT_SHARE, 0.97, LOT_SHARE * 2)
-    return np.asarray(np.where(found.month < SETTLED_MONTH, early, late), np.float64)
-
-
-def _outcomes(
+    world: World,
     found: Findings,
     clue_ids: list[str],
-    became: Bools,
-    pursued: Bools,
     months: int,
-    draw: np.random.Generator,
-) -> pd.DataFrame:
-    end = add_months(datetime.combine(START, datetime.min.time()), months)
-    rows = np.flatnonzero(pursued)
-    waits = draw.integers(3, 40, len(rows))
-    takes = np.exp(draw.normal(np.log(MEDIAN_DAYS), SPREAD, len(rows))).clip(2, 230).astype(int)
-    reports = draw.integers(0, 12, len(rows))
-    other = draw.choice(["unfounded", "transferred", "returned"], len(rows), p=[0.86, 0.09, 0.05])
-    corrected = draw.random(len(rows)) < CORRECTED_SHARE
-    later = draw.integers(30, 150, len(rows))
-    told = []
-    for at, row in enumerate(rows):
-        decided = found.moment[row] + timedelta(days=int(waits[at] + takes[at]), hours=9)
-        reported = decided + timedelta(days=int(reports[at]), hours=2)
-        status = "case_filed" if became[row] else str(other[at])
-        if corrected[at]:
-            # The truth is what the correction says; at first it was told the other way round.
-            first = "unfounded" if became[row] else "case_filed"
-            told.append((clue_ids[row], first, decided, reported))
-            again = timedelta(days=int(later[at]))
-            last = "case_filed" if became[row] else "case_withdrawn"
-            told.append((clue_ids[row], last, decided + again, reported + again))
-        else:
-            told.append((clue_ids[row], status, decided, reported))
-    frame = pd.DataFrame(told, columns=["clue_id", "status", "decided_at", "reported_at"])
-    frame = frame[frame["reported_at"] < end]
-    return frame.sort_values("reported_at", kind="stable", ignore_index=True)
+    seed: int,
+    policy: Policy = "records",
+) -> History:
+    """Outcomes as the case system would report them until the end of the last month.
+
+    What comes of a clue is drawn by verdict.py, as it is for any other policy of the same seed.
+    With the policy `hunch` offices later follow a ranking that no record keeps: no history of a
+    province, but a laboratory for what cannot be undone.
+    """
+    ids = np.array(clue_ids, object)
+    drawn = lots(seed, clue_ids)
+    skill = world.institutions.skill_of(found.office, per_clue(found.kind, "function"))
+    ordinary = np.zeros(len(skill))
+    became = drawn[:, CASE] < chance_at(found.probability, skill, ordinary, ordinary)
+    wait = 3 + (drawn[:, WAIT] * (LONGEST_WAIT_DAYS - 3)).astype(np.int64)
+    ordered = np.array(found.moment, "datetime64[s]") + wait.astype("timedelta64[D]")
+    told = outcomes_of(ids, became, ordered, drawn)
+    propensity, by_lot = _propensity(world, found, became, _first_told(told, ids), drawn, policy)
+    pursued = drawn[:, PURSUED] < propensity
+    end = np.datetime64(add_months(datetime.combine(START, datetime.min.time()), months))
+    of_pursued = told["clue_id"].isin(set(ids[pursued].tolist()))
+    told = told[of_pursued & (told["reported_at"] < end)].reset_index(drop=True)
+    return History(pursued, propensity, by_lot & pursued, became, skill, ordered, told)
+
+
+def _first_told(told: pd.DataFrame, ids: np.ndarray) -> np.ndarray:
+    first = told.drop_duplicates("clue_id").set_index("clue_id")["reported_at"]
+    return first.loc[ids].to_numpy().astype("datetime64[s]")
+
+
+def _propensity(
+    world: World,
+    found: Findings,
+    became: Bools,
+    told: np.ndarray,
+    drawn: Floats,
+    policy: Policy,
+) -> tuple[Floats, Bools]:
+    """Chance of being taken up, and whether that would be by lot, (n,)."""
+    severity = per_clue(found.kind, "severity")
+    whim = world.institutions.whim_of(found.office)
+    chance = 1 / (1 + np.exp(-(0.5 * (severity - 3) + whim + 0.5)))
+    by_lot = np.zeros(len(chance), bool)
+    pursued = drawn[:, PURSUED] < chance
+    moments = np.array(found.moment, "datetime64[s]")
+    for month in np.unique(found.month[found.month >= SETTLED_MONTH]):
+        rows = np.flatnonzero(found.month == month)
+        known = pursued & (found.month < month) & (told < moments[rows[0]])
+        points = _points(found, became, known, rows)
+        if policy == "hunch":
+            p = found.probability[rows]
+            points = np.log(p / (1 - p)) + 2.0 * (2 * drawn[rows, WAIT] - 1) * np.sqrt(3)
+        place = np.argsort(np.argsort(-points, kind="stable")) / len(rows)
+        above = place < PURSUED_SHARE - LOT_SHARE
+        chance[rows] = np.where(above, RANKED_CHANCE, 2 * LOT_SHARE)
+        by_lot[rows] = ~above
+        pursued[rows] = drawn[rows, PURSUED] < chance[rows]
+    return np.asarray(chance, np.float64), by_lot
+
+
+def _points(found: Findings, became: Bools, known: Bools, rows: np.ndarray) -> Floats:
+    """The ranking of a month: past conversion of the supervision model, the amount beside earlier
+    ones of its kind, and what makes a clue look harmless. Everything stands in records."""
+    points = np.zeros(len(rows))
+    for at in range(len(KINDS)):
+        here = found.kind[rows] == at
+        past = known & (found.kind == at)
+        points[here] = np.log((became[past].sum() + 1) / (past.sum() + 10))
+        if KINDS[at].amount_cents and past.any():
+            middle = np.median(found.amount_cents[past])
+            points[here] += AMOUNT * np.log(found.amount_cents[rows][here] / middle)
+    points -= BY_NAME * found.by_name[rows]
+    points -= REPAID * (found.repaid_percent[rows] >= FULL_PERCENT)
+    return np.asarray(points - LATE * (found.lag_days[rows] >= LATE_DAYS), np.float64)

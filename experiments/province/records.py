@@ -9,32 +9,40 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from experiments.province.benefits import companies, custody, deaths, payments, persons
-from experiments.province.claims import claims, enrolment, judgments
-from experiments.province.enforcement import fine_payments, licences, penalties, sentences
+from experiments.province import benefits, claims, courts, enforcement, people
 from experiments.province.findings import Findings
+from experiments.province.frames import Setting
 from experiments.province.world import World
 
 Frames = dict[str, pd.DataFrame]
 
 
-def make_records(world: World, found: Findings, months: int, draw: np.random.Generator) -> Frames:
-    """All record sets of the province, without dirt, rows in order of their times."""
+def make_records(
+    world: World, found: Findings, months: int, plenty: float, draw: np.random.Generator
+) -> Frames:
+    """All record sets of a block, without dirt, rows in order of their times.
+
+    `plenty`: how many times the ordinary number of harmless records there are.
+    """
     rest = np.setdiff1d(np.arange(len(world.person_id)), found.person)
-    others = draw.permutation(rest)
-    span = months * 30
+    setting = Setting(world, found, draw.permutation(rest), months * 30, plenty, draw)
     frames = {
-        "persons": persons(world),
-        "companies": companies(world, draw),
-        "deaths": deaths(world, found, others, span, draw),
-        "custody": custody(world, found, others, span, draw),
-        "benefit_payments": payments(world, found, others, span, draw),
-        "sentences": sentences(world, found, others, span, draw),
-        "driving_licences": licences(world, found, others, draw),
-        "penalties": penalties(world, found, span, draw),
-        "insurance_enrolment": enrolment(world, found, others, span, draw),
-        "injury_claims": claims(world, found, others, span, draw),
-        "court_judgments": judgments(world, found, others, span, draw),
+        "persons": people.persons(setting),
+        "companies": people.companies(setting),
+        "deaths": benefits.deaths(setting),
+        "custody": benefits.custody(setting),
+        "benefit_payments": benefits.payments(setting),
+        "sentences": courts.sentences(setting),
+        "driving_licences": courts.licences(setting),
+        "court_judgments": courts.judgments(setting),
+        "insurance_enrolment": claims.enrolment(setting),
+        "injury_claims": claims.claims(setting),
+        "employment": claims.employment(setting),
+        "medical_settlements": claims.settlements(setting),
+        "penalties": enforcement.penalties(setting),
+        "tax_invoices": enforcement.invoices(setting),
+        "vehicle_tracks": enforcement.tracks(setting),
+        "permits": enforcement.permits(setting),
     }
-    frames["fine_payments"] = fine_payments(frames["penalties"], found, draw)
+    frames["fine_payments"] = enforcement.fine_payments(setting, frames["penalties"])
     return {name: table.reset_index(drop=True) for name, table in frames.items()}

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from experiments.province.history import CORRECTED_SHARE, MEDIAN_DAYS, SPREAD
+from experiments.province.verdict import CORRECTED_SHARE, MEDIAN_DAYS, SPREAD
 from experiments.replay.truth import Truth
 
 Ints = npt.NDArray[np.int64]

@@ -2,8 +2,9 @@
 recover what they claim to.
 
 Worlds are drawn by the province's own simulator (who is guilty, what offices take up and decide),
-without writing records. In months 1-24 offices choose by severity and whim, later by a ranking of
-their own with a share by lot; chances are the simulator's.
+without writing records. In months 1-24 offices choose by severity and whim, later by a ranking with
+a share by lot; chances are the simulator's. Here that ranking is a hunch that no record keeps, the
+worst that can be: the province itself ranks by records.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ import pyarrow as pa
 import pytest
 
 from clues.register import read_clues
-from experiments.province.findings import KINDS, Findings, plan_findings
+from experiments.province.findings import Findings, plan_findings
 from experiments.province.history import play_history
+from experiments.province.kinds import KINDS
+from experiments.province.offices import make_institutions
 from experiments.province.world import make_world
 from governance.home import Home
 from governance.reading import Records
@@ -42,6 +45,8 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 WORLDS = 100
 FLOOR = 0.05
+# All worlds are of one province: they differ in their people, not in their offices and bodies.
+INSTITUTIONS = make_institutions(np.random.default_rng(5))
 LABEL = OutcomeLabel(kind="outcome", horizon_days=270, reporting_lag_days=30)
 
 
@@ -69,10 +74,10 @@ class Drawn:
 def province_world(seed: int, *, count: int, months: int) -> Drawn:
     """A province of `count` clues; the scorer knows the true log-odds up to noise."""
     draw = np.random.default_rng(seed)
-    world = make_world(count, draw)
+    world = make_world(count, draw, institutions=INSTITUTIONS)
     found = plan_findings(world, count, months, draw)
     ids = [f"c{at}" for at in range(count)]
-    history = play_history(world, found, ids, months, draw)
+    history = play_history(world, found, ids, months, seed, policy="hunch")
     clues = pa.table(
         {
             "clue_id": ids,
@@ -195,7 +200,7 @@ def columns_of(found: Findings) -> Floats:
         found.kind,
         found.body,
         found.by_name,
-        found.repaid,
+        found.repaid_percent,
         found.lag_days,
         found.amount_cents,
     )

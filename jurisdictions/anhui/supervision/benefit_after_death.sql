@@ -1,35 +1,61 @@
 /* ---
 title: {zh: 死亡后继续领取养老待遇, en: Pension paid after a recorded death}
 function: public_interest
-legal_ground: {zh: 《社会保险法》第八十八条, en: Social Insurance Law art. 88}
+legal_ground: {zh: 《社会保险法》第八十八条, en: "Social Insurance Law art. 88"}
 ground: pension_after_death
 subject: person
 severity: 3
 evidence: [deaths, benefit_payments]
-columns: [amount_cents, records, body_id, company_id, phone_id, family_id, address_id, lag_days, matched_by, repaid_cents, age_years]
+columns: [amount_cents, records, sources, body_id, person_id, company_id, phone_id, family_id, address_id, lag_days, gap_days, matched_by, repaid_cents, repaid_percent, age_years]
 --- */
--- Payments dated after the day of death; money paid back since is told apart.
+-- Payments dated after the day of death; money paid back since is told apart. Sources differ
+-- by a day or two: the earliest counts.
+WITH began AS (
+    SELECT
+        person_id,
+        min(died_on) AS on_day,
+        min(reported_on) AS told_on,
+        any_value(matched_by ORDER BY record_no) AS matched_by,
+        count(DISTINCT source) AS sources,
+        list('deaths/' || record_no) AS records
+    FROM deaths
+    GROUP BY person_id
+),
+found AS (
+    SELECT
+        b.person_id AS subject_id,
+        sum(p.amount_cents) FILTER (p.amount_cents > 0) AS amount_cents,
+        count(*) FILTER (p.amount_cents > 0) AS records,
+        coalesce(-sum(p.amount_cents) FILTER (p.amount_cents < 0), 0) AS repaid_cents,
+        min(p.paid_on) FILTER (p.amount_cents > 0) AS first_paid_on,
+        arg_max(p.agency_id, p.paid_on) AS body_id,
+        list('benefit_payments/' || p.record_no) AS payments
+    FROM began AS b
+    JOIN benefit_payments AS p ON p.person_id = b.person_id AND p.paid_on > b.on_day
+    GROUP BY b.person_id
+    HAVING count(*) FILTER (p.amount_cents > 0) > 0
+)
 SELECT
-    p.person_id AS subject_id,
+    f.subject_id,
     '-' AS ground_key,
-    any_value(s.county_id) AS office_id,
-    sum(p.amount_cents) FILTER (p.amount_cents > 0) AS amount_cents,
-    count(*) FILTER (p.amount_cents > 0) AS records,
-    any_value(p.agency_id) AS body_id,
-    any_value(s.company_id) AS company_id,
-    any_value(s.phone_id) AS phone_id,
-    any_value(s.family_id) AS family_id,
-    any_value(c.address_id) AS address_id,
-    date_diff('day', min(d.died_on), min(d.reported_on)) AS lag_days,
-    any_value(d.matched_by) AS matched_by,
-    coalesce(-sum(p.amount_cents) FILTER (p.amount_cents < 0), 0) AS repaid_cents,
-    year(min(d.died_on)) - any_value(s.birth_year) AS age_years,
-    list_concat(
-        list(DISTINCT 'deaths/' || d.record_no), list(DISTINCT 'benefit_payments/' || p.record_no)
-    ) AS evidence
-FROM deaths AS d
-JOIN benefit_payments AS p ON p.person_id = d.person_id AND p.paid_on > d.died_on
-JOIN persons AS s ON s.person_id = d.person_id
+    s.county_id AS office_id,
+    f.amount_cents,
+    f.records,
+    b.sources,
+    f.body_id,
+    s.person_id,
+    s.company_id,
+    s.phone_id,
+    s.family_id,
+    c.address_id,
+    date_diff('day', b.on_day, b.told_on) AS lag_days,
+    date_diff('day', b.on_day, f.first_paid_on) AS gap_days,
+    b.matched_by,
+    f.repaid_cents,
+    100 * f.repaid_cents // f.amount_cents AS repaid_percent,
+    year(b.on_day) - s.birth_year AS age_years,
+    list_concat(b.records, f.payments) AS evidence
+FROM found AS f
+JOIN began AS b ON b.person_id = f.subject_id
+JOIN persons AS s ON s.person_id = f.subject_id
 LEFT JOIN companies AS c ON c.company_id = s.company_id
-GROUP BY p.person_id
-HAVING count(*) FILTER (p.amount_cents > 0) > 0

@@ -6,28 +6,46 @@ ground: false_litigation
 subject: person
 severity: 4
 evidence: [court_judgments]
-columns: [amount_cents, records, body_id, company_id, phone_id, family_id, address_id, lag_days, matched_by, age_years]
+columns: [amount_cents, records, body_id, lawyer_id, person_id, company_id, phone_id, family_id, address_id, lag_days, gap_days, matched_by, age_years]
 since: 2022-09-01T00:00:00
 --- */
--- Five judgments on private lending within a year, all with the same lawyer.
+-- Five judgments on private lending within three years, all with the same lawyer. Such clues go
+-- to the city's office.
+WITH found AS (
+    SELECT
+        plaintiff_id AS subject_id,
+        lawyer_id,
+        sum(amount_cents) AS amount_cents,
+        count(*) AS records,
+        any_value(court_id) AS body_id,
+        min(judged_on) AS first_on,
+        max(judged_on) AS last_on,
+        max(published_on) AS published_on,
+        any_value(matched_by) AS matched_by,
+        list('court_judgments/' || record_no) AS evidence
+    FROM court_judgments
+    WHERE cause = 'private_lending' AND judged_on >= $moment - INTERVAL 1095 DAY
+    GROUP BY plaintiff_id, lawyer_id
+    HAVING count(*) >= 5
+)
 SELECT
-    j.plaintiff_id AS subject_id,
+    f.subject_id,
     '-' AS ground_key,
-    any_value(p.county_id) AS office_id,
-    sum(j.amount_cents) AS amount_cents,
-    count(*) AS records,
-    any_value(j.court_id) AS body_id,
-    any_value(p.company_id) AS company_id,
-    any_value(p.phone_id) AS phone_id,
-    any_value(p.family_id) AS family_id,
-    any_value(c.address_id) AS address_id,
-    date_diff('day', max(j.judged_on), max(j.published_on)) AS lag_days,
-    any_value(j.matched_by) AS matched_by,
-    year(max(j.judged_on)) - any_value(p.birth_year) AS age_years,
-    list('court_judgments/' || j.record_no) AS evidence
-FROM court_judgments AS j
-JOIN persons AS p ON p.person_id = j.plaintiff_id
-LEFT JOIN companies AS c ON c.company_id = p.company_id
-WHERE j.cause = 'private_lending' AND j.judged_on >= $moment - INTERVAL 365 DAY
-GROUP BY j.plaintiff_id, j.lawyer_id
-HAVING count(*) >= 5
+    left(s.county_id, 4) AS office_id,
+    f.amount_cents,
+    f.records,
+    f.body_id,
+    f.lawyer_id,
+    s.person_id,
+    s.company_id,
+    s.phone_id,
+    s.family_id,
+    c.address_id,
+    date_diff('day', f.last_on, f.published_on) AS lag_days,
+    date_diff('day', f.first_on, f.last_on) // (f.records - 1) AS gap_days,
+    f.matched_by,
+    year(f.last_on) - s.birth_year AS age_years,
+    f.evidence
+FROM found AS f
+JOIN persons AS s ON s.person_id = f.subject_id
+LEFT JOIN companies AS c ON c.company_id = s.company_id
