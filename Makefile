@@ -12,7 +12,7 @@ HOME_DIR ?= home
 export MLFLOW_DISABLE_TELEMETRY := true
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test check bench bench-peers schema lock clean system
+.PHONY: demo test check bench bench-peers pictures schema lock clean system
 
 demo: $(VENV)/run.stamp
 	$(BIN)/clues demo --home $(HOME_DIR) --clues $(CLUES_DEMO) $(if $(filter 0,$(SERVE)),--no-serve,--serve)
@@ -38,6 +38,10 @@ bench-peers: .venv-fastprop/stamp .venv-triage/stamp
 	$(PYTHON) -m venv .venv-$*
 	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	touch $@
+
+# Debian's chromium looks at MLflow's pages: docs/pictures.
+pictures: $(VENV)/dev.stamp
+	$(BIN)/python -m bench.pictures
 
 schema: $(VENV)/run.stamp
 	$(BIN)/python -m cli.schemas

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +13,35 @@ from pydantic import BaseModel, ValidationError
 from base.errors import Fault, NotFound, Refused, nearest
 
 Shape = TypeVar("Shape", bound=BaseModel)
+# How Pydantic names the alternatives of a union in a place; no key of ours looks like these.
+ALTERNATIVE = re.compile(r"^(float|int|bool|str|none|(tuple|list|dict|literal|function-\w+)\W.*)$")
+# Pydantic's kinds of findings in the words of whoever writes a file.
+WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "value_error": lambda told: str(told["error"]),
+    "greater_than": lambda told: f"a number above {told['gt']}",
+    "greater_than_equal": lambda told: f"a number of at least {told['ge']}",
+    "less_than": lambda told: f"a number below {told['lt']}",
+    "less_than_equal": lambda told: f"a number of at most {told['le']}",
+    "literal_error": lambda told: f"one of {told['expected']}",
+    "string_pattern_mismatch": lambda told: f"a text of the form {told['pattern']}",
+    "too_short": lambda told: f"at least {told['min_length']} of them",
+    "union_tag_invalid": lambda told: (
+        f"{told['discriminator'].strip(chr(39))}: one of {told['expected_tags']}"
+    ),
+    "union_tag_not_found": lambda told: f"the key {told['discriminator']}",
+}
+KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "a text",
+    "tuple": "a list, written [a, b]",
+    "list": "a list, written [a, b]",
+    "dict": "keys with values",
+    "model": "keys with values",
+    "datetime": "a date or time, such as 2024-01-31",
+    "date": "a date, such as 2024-01-31",
+}
 
 
 def load_declared(path: Path, shape: type[Shape]) -> Shape:
@@ -28,20 +59,49 @@ def load_declared(path: Path, shape: type[Shape]) -> Shape:
 
 
 def declared_faults(error: ValidationError, shape: type[BaseModel], where: str) -> list[Fault]:
-    """Pydantic's findings as faults: place, what was wanted, what came, and the cure."""
-    return [_fault(problem, shape, where) for problem in error.errors(include_url=False)]
+    """Pydantic's findings as faults: place, what was wanted, what came, and the cure.
+
+    What each alternative of one value wanted is told together.
+    """
+    found: dict[str, Fault] = {}
+    for problem in error.errors(include_url=False):
+        fault = _fault(problem, shape, where)
+        first = found.get(fault.where)
+        if first is None or first.got != fault.got:
+            found[fault.where if first is None else f"{fault.where}: {fault.got}"] = fault
+        elif fault.wanted not in first.wanted.split(" or "):
+            wanted = f"{first.wanted} or {fault.wanted}"
+            found[fault.where] = Fault(wanted, first.got, first.cure, first.where)
+    return list(found.values())
 
 
 def _fault(problem: Any, shape: type[BaseModel], where: str) -> Fault:
-    place = ".".join(map(str, problem["loc"]))
-    key = str(problem["loc"][-1]) if problem["loc"] else ""
+    loc = [part for part in problem["loc"] if not ALTERNATIVE.match(str(part))]
+    place = ".".join(map(str, loc))
+    there = f"{where}: {place}" if place else where
+    key = str(loc[-1]) if loc else ""
     if problem["type"] == "extra_forbidden":
         cure = nearest(key, _known_keys(shape, problem["loc"][:-1]))
-        return Fault("a known key", repr(key), cure, f"{where}: {place}")
+        return Fault("a known key", repr(key), cure, there)
     if problem["type"] == "missing":
-        return Fault(f"the key {key!r}", "nothing", f"add {key}", f"{where}: {place}")
-    got = repr(problem["input"])[:60]
-    return Fault(problem["msg"], got, f"mend {place or where}", f"{where}: {place}")
+        return Fault(f"the key {key!r}", "nothing", f"add {key}", there)
+    got = _told(problem["input"])
+    return Fault(_wanted(problem), got, f"mend {place or where}", there)
+
+
+def _told(given: Any) -> str:
+    """What came, in short: of a mapping its keys."""
+    if isinstance(given, Mapping):
+        return f"the keys {', '.join(map(str, given))}"[:60] if given else "nothing in it"
+    return repr(given)[:60]
+
+
+def _wanted(problem: Any) -> str:
+    """What would have been right, in plain words."""
+    kind = str(problem["type"])
+    if kind in WORDS:
+        return WORDS[kind](problem["ctx"])
+    return KINDS.get(kind.split("_")[0], str(problem["msg"]))
 
 
 def _known_keys(shape: type[BaseModel], place: tuple[Any, ...]) -> set[str]:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import chicago, equal, explain, fastprop, features, online, spark, tuning
+from bench import batch, chicago, equal, explain, fastprop, features, online, queue, spark, tuning
 from bench.measure import Comparison
 
 SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
@@ -21,6 +21,8 @@ SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "features.online": online.comparisons,
     "tune": tuning.comparisons,
     "explain": explain.comparisons,
+    "batch": batch.comparisons,
+    "queue.million": queue.million,
 }
 
 

@@ -16,7 +16,7 @@ from base.settings import available_cores
 from bench.measure import Comparison
 from scoring.bundle import ScoredFeature
 from training.experiment import Experiment
-from training.fit import Rows
+from training.rows import Rows
 from training.tune import StudyPlace, tune
 
 CLUES, FEATURES, CATEGORIES = 12_000, 150, 8

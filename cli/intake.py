@@ -95,6 +95,8 @@ def admit(
         receipt = admit_files(opened, record_set, files, clock, bar)
     for notice in receipt.notices:
         tell(str(notice))
+    if record_set == "outcomes" and receipt.quarantined:
+        tell("a file of clue_id, status, decided_at, reported_at is for: clues outcome FILE")
     answer = receipt.as_json()
     return answer if as_json else {key: answer[key] for key in answer if key != "notices"}
 

@@ -14,9 +14,7 @@ from cli.options import DEFAULT_HOME, HomeOption, JsonOption, answers
 @answers
 def features(
     output: Annotated[Path, typer.Option(help="The Parquet file to write.")],
-    clues: Annotated[
-        Path | None, typer.Option(help="Parquet with clue_id; others are left.")
-    ] = None,
+    clues: Annotated[Path | None, typer.Option(help="Parquet with clue_id: these clues.")] = None,
     every: Annotated[bool, typer.Option("--all", help="All clues ever raised.")] = False,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
@@ -27,7 +25,7 @@ def features(
     from base.errors import Refused
     from base.progress import Stages
     from base.settings import Settings
-    from clues.register import read_clues, require_clues
+    from clues.register import named_clues, require_clues
     from features.declared import declared_features
     from features.table import build_features
     from governance.home import Home
@@ -36,13 +34,12 @@ def features(
     if (clues is None) == (not every):
         raise Refused(wanted="--clues FILE or --all", got="both or neither", cure="give one")
     opened = Home.open(home)
-    rows = require_clues(opened)
-    if clues is not None:
-        rows = read_clues(opened, pq.read_table(clues, columns=["clue_id"])["clue_id"].to_pylist())
+    rows = require_clues(opened) if clues is None else named_clues(opened, clues)
     definitions = declared_features(opened)
     started = time.perf_counter()
     with Records(opened) as records, Stages().stage("features") as bar:
         table = build_features(definitions, rows, records, threads=Settings().threads, progress=bar)
+    output.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, output)
     return {
         "rows": table.num_rows,
@@ -63,8 +60,13 @@ def train(
     from base.moment import WallClock
     from base.progress import Stages
     from governance.home import Home
+    from training.result_table import result_table
     from training.train import train as train_experiment
 
     opened = Home.open(home)
     clock = WallClock(opened.jurisdiction.timezone)
-    return train_experiment(opened, experiment, clock, Stages()).as_json()
+    result = train_experiment(opened, experiment, clock, Stages())
+    if as_json:
+        return result.as_json()
+    print("\n".join(result_table(result)), end="\n\n")
+    return {"scorer": result.scorer, "run": result.run, "report": str(result.report)}

@@ -6,7 +6,7 @@ import os
 
 import typer
 
-from cli import comparing, intake, learning, promoting, replaying, working
+from cli import comparing, dispatching, intake, learning, promoting, replaying, working
 from cli.demo import demo
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -36,6 +36,9 @@ app.command("worker")(promoting.worker)
 app.command("jobs")(promoting.jobs)
 app.command("score")(working.score)
 app.command("explain")(working.explain)
+app.command("what-if")(dispatching.what_if)
+app.command("dispatch")(dispatching.dispatch)
+app.command("overdue")(dispatching.overdue)
 app.command("serve")(working.serve)
 app.command("replay")(replaying.replay)
 app.add_typer(working.keys, name="key")

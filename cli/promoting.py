@@ -109,7 +109,10 @@ def shadow(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> dict
     from serving.shadow import shadow_agreement
 
     opened = Home.open(home)
-    return shadow_agreement(opened.scorers, open_ledger(opened.ledger_url))
+    told = shadow_agreement(opened.scorers, open_ledger(opened.ledger_url))
+    if not told["clues"]:
+        tell("no clue was scored by both yet: clues serve, then let it be asked (POST /v1/scores)")
+    return told
 
 
 @answers

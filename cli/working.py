@@ -17,7 +17,8 @@ def score(
     moment: Annotated[str, typer.Option(help="Score as of this moment.")],
     output: Annotated[Path, typer.Option(help="The Parquet file to write.")],
     source: Annotated[
-        Path | None, typer.Option("--input", help="Parquet with clue_id; default all open clues.")
+        Path | None,
+        typer.Option("--input", help="Parquet or Delta with clue_id; default all open."),
     ] = None,
     reasons: Annotated[int, typer.Option(min=0, help="Reasons kept per clue.")] = 5,
     language: LanguageOption = "zh",
@@ -27,7 +28,7 @@ def score(
     """Score clues with the champion, keep the scores in the ledger, write them with reasons."""
     from base.moment import WallClock, parse_moment
     from base.progress import Stages
-    from dispatch.scoring_run import score_clues
+    from dispatch.score_clues import score_clues
     from governance.home import Home
 
     opened = Home.open(home)

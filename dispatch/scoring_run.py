@@ -1,29 +1,22 @@
-"""The working run, top-down: open clues -> features -> champion -> reasons -> ledger -> file."""
+"""Clues scored: features, champion, contributions, and a score told in words."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from base.bilingual import Language
 from base.errors import NotFound, Refused
-from base.moment import Clock
-from base.progress import Stages
 from base.settings import Settings
 from clues.register import read_clues
-from dispatch.open_clues import open_clues
-from dispatch.standing import PLATFORM, keep_scored
 from features.declared import declared_features
 from features.definition import FeatureSet
 from features.table import build_features
@@ -70,6 +63,14 @@ def score_at(home: Home, scorer: Scorer, clues: pa.Table, moment: datetime) -> S
     Raises Refused where a clue was raised only later (its own columns were not known then), or
     where the definitions are no longer those the scorer learned from.
     """
+    asked, definitions = as_of(home, scorer, clues, moment)
+    return score_rows(scorer, asked, *batch_rows(home, definitions, asked))
+
+
+def as_of(
+    home: Home, scorer: Scorer, clues: pa.Table, moment: datetime
+) -> tuple[pa.Table, FeatureSet]:
+    """The clues with `moment` as theirs, and the definitions of the scorer's features."""
     later = pc.sum(pc.greater(clues["raised_at"], pa.scalar(moment, pa.timestamp("us")))).as_py()
     if later:
         raise Refused(
@@ -84,7 +85,7 @@ def score_at(home: Home, scorer: Scorer, clues: pa.Table, moment: datetime) -> S
     )
     definitions = declared_features(home)
     require_same_features(scorer, definitions.fingerprint)
-    return score_rows(scorer, asked, *batch_rows(home, definitions, asked))
+    return asked, definitions
 
 
 def batch_rows(
@@ -118,47 +119,6 @@ def require_same_features(scorer: Scorer, fingerprint: str) -> None:
             got=fingerprint[:12],
             cure="train and promote a scorer for the new definitions, or restore features.yaml",
         )
-
-
-def score_clues(
-    home: Home,
-    moment: datetime,
-    *,
-    output: Path,
-    chosen: Path | None,
-    reasons: int,
-    language: Language,
-    clock: Clock,
-    stages: Stages,
-) -> dict[str, Any]:
-    """Score the open clues (or those in the file `chosen`) and write them best first.
-
-    Every score goes into the ledger with what is needed to give it again. The file has clue_id,
-    office_id, moment, scorer, margin, probability, base, flags, reasons, other.
-    """
-    started = time.perf_counter()
-    scorer = load_champion(home)
-    clues = open_clues(home, moment) if chosen is None else _chosen(home, chosen)
-    with stages.stage("score"):
-        scored = score_at(home, scorer, clues, moment)
-    with stages.stage("reasons", clues.num_rows):
-        table = pa.Table.from_pylist(
-            [_line(scored, at, reasons, language) for at in range(clues.num_rows)], _schema()
-        )
-    with stages.stage("ledger"):
-        now = clock.now()
-        keep_scored(
-            open_ledger(home.ledger_url), clues, given_scores(scored, now), at=now, by=PLATFORM
-        )
-    output.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table.sort_by([("margin", "descending"), ("clue_id", "ascending")]), output)
-    return {
-        "rows": clues.num_rows,
-        "scorer": scorer.digest,
-        "moment": moment.isoformat(),
-        "seconds": round(time.perf_counter() - started, 3),
-        "output": str(output),
-    }
 
 
 def explain_clue(home: Home, clue_id: str, *, language: Language, reasons: int) -> dict[str, Any]:
@@ -252,39 +212,6 @@ def told_line(
     }
 
 
-def _line(scored: ScoredClues, at: int, reasons: int, language: Language) -> dict[str, Any]:
-    line = line_of(scored, at, reasons, language)
-    for reason in line["reasons"]:
-        reason["value"] = None if reason["value"] is None else str(reason["value"])
-    return {
-        **line,
-        "office_id": scored.clues["office_id"][at].as_py(),
-        "moment": scored.clues["raised_at"][at].as_py(),
-        "scorer": scored.scorer.digest,
-    }
-
-
-def _chosen(home: Home, chosen: Path) -> pa.Table:
-    try:
-        wanted = pq.read_table(chosen, columns=["clue_id"])["clue_id"].to_pylist()
-    except (OSError, KeyError, pa.ArrowException):
-        raise Refused(
-            wanted="a Parquet file with clue_id",
-            got="none",
-            cure="check --input",
-            where=chosen.name,
-        ) from None
-    clues = read_clues(home, wanted)
-    unknown = len(set(wanted)) - clues.num_rows
-    if unknown:
-        raise NotFound(
-            wanted="clues raised here",
-            got=f"{unknown} ids that no clue has",
-            cure="raise clues first, or leave those ids out",
-        )
-    return clues
-
-
 def _explain_unscored(home: Home, clue_id: str, language: Language, reasons: int) -> dict[str, Any]:
     clues = read_clues(home, [clue_id])
     if clues.num_rows == 0:
@@ -293,28 +220,3 @@ def _explain_unscored(home: Home, clue_id: str, language: Language, reasons: int
     scored = score_at(home, scorer, clues, clues["raised_at"][0].as_py())
     moment = clues["raised_at"][0].as_py().isoformat()
     return {**line_of(scored, 0, reasons, language), "scorer": scorer.digest, "moment": moment}
-
-
-def _schema() -> pa.Schema:
-    reason = pa.struct(
-        [
-            ("feature", pa.string()),
-            ("value", pa.string()),
-            ("contribution", pa.float64()),
-            ("sentence", pa.string()),
-        ]
-    )
-    return pa.schema(
-        [
-            ("clue_id", pa.string()),
-            ("office_id", pa.string()),
-            ("moment", pa.timestamp("us")),
-            ("scorer", pa.string()),
-            ("margin", pa.float64()),
-            ("probability", pa.float64()),
-            ("base", pa.float64()),
-            ("flags", pa.list_(pa.string())),
-            ("reasons", pa.list_(reason)),
-            ("other", pa.float64()),
-        ]
-    )

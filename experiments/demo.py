@@ -20,7 +20,7 @@ from base.moment import Clock, WallClock, add_months, parse_moment
 from base.progress import Stages
 from clues.raising import raise_until
 from dispatch.outcome import take_outcomes
-from dispatch.scoring_run import score_clues
+from dispatch.score_clues import score_clues
 from experiments.past_orders import take_past_orders
 from experiments.province.simulate import simulate
 from governance.home import Home

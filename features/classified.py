@@ -7,6 +7,7 @@ its number. Values that are added up, compared or filtered by do show.
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cache
 
 from features.condition import columns_used
 from features.definition import Feature, FeatureSet
@@ -44,6 +45,12 @@ def masked_features(
     )
 
 
+@cache
+def _columns_used(condition: str | None) -> frozenset[str]:
+    """Parsed once: every reader's question asks for the same few conditions."""
+    return frozenset(columns_used(condition))
+
+
 def _of_the_clue(feature: Feature) -> list[str]:
     own = feature.column if feature.kind == "column" else None
     return [name for name in (own, feature.of) if name is not None]
@@ -51,7 +58,7 @@ def _of_the_clue(feature: Feature) -> list[str]:
 
 def _of_the_records(feature: Feature) -> set[str]:
     assert feature.grouping is not None
-    used = columns_used(feature.grouping.where)
+    used = set(_columns_used(feature.grouping.where))
     if feature.ratio is not None:
-        return used | columns_used(feature.ratio.numerator)
+        return used | _columns_used(feature.ratio.numerator)
     return used | ({feature.column} if feature.column is not None else set())

@@ -34,6 +34,13 @@ from features.shapes import (
 
 Types = Mapping[str, str]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
+# Types whose values may be equal; a whole number and a text are compared as text.
+ALIKE = (
+    {"integer", "number"},
+    {"date", "timestamp"},
+    {"integer", "string"},
+    {"date", "string"},
+)
 DEFAULT_SHOW: dict[str, Show] = {"days_since_last": "days", "rank": "share"}
 
 
@@ -195,6 +202,8 @@ class _Checker:
         faults: list[Fault] = []
         for plain in declared.columns:
             faults += self._known(plain.column, self.clue, "a column of the clue", plain.name)
+            if plain.type == "numeric":
+                faults += self._number(plain.column, plain.name, "write type: category")
         for group in declared.history:
             faults += self._history(group)
         for ratio in declared.ratios:
@@ -217,6 +226,7 @@ class _Checker:
                 faults += self._summable(feature, columns, place)
             if feature.of is not None:
                 faults += self._known(feature.of, self.clue, "a column of the clue", place)
+                faults += self._number(feature.of, place, "name a number of the clue in `of`")
         return faults
 
     def _ratio(self, ratio: RatioGroup) -> list[Fault]:
@@ -252,7 +262,26 @@ class _Checker:
             faults += self._known(ours, self.clue, "a column of the clue (key)", place)
             wanted = f"a column of {source} (key)"
             faults += self._known(theirs, self.sources[source], wanted, place)
+            faults += self._comparable(ours, theirs, source, place)
         return faults
+
+    def _comparable(self, ours: str, theirs: str, source: str, place: str) -> list[Fault]:
+        """Values that are never equal would count nothing, without a word."""
+        one, other = self.clue.get(ours), self.sources[source].get(theirs)
+        if one is None or other is None or one == other or {one, other} in ALIKE:
+            return []
+        got = f"{ours} ({one}) of the clue and {theirs} ({other}) of {source}"
+        cure = "give both the same type, in the contract or in clue_columns"
+        return [Fault("a key of one type on both sides", got, cure, f"{self.where}: {place}")]
+
+    def _number(self, column: str, place: str, cure: str) -> list[Fault]:
+        kind = self.clue.get(column, "number")
+        if kind in ("integer", "number", "boolean"):
+            return []
+        if kind in ("date", "timestamp"):
+            cure = "give days or years in the supervision model's SELECT"
+        got = f"{column} ({kind})"
+        return [Fault("a number of the clue", got, cure, f"{self.where}: {place}")]
 
     def _known(self, name: str, known: Mapping[str, Any], wanted: str, place: str) -> list[Fault]:
         if name in known:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from base.errors import Refused
 from features.definition import Grouping
 from features.kernel import FOREVER
 from governance.checks import quoted
@@ -18,6 +20,7 @@ Ints = npt.NDArray[np.int64]
 MICROS_PER_DAY = 86_400_000_000
 TIMES = ("key_code", "record_no", "entry_us", "happened_us", "retracted_us")
 WHOLE = ("BIGINT", "INTEGER", "SMALLINT", "TINYINT")
+WHOLE_NUMBER = r"^(0|-?[1-9][0-9]*)$"
 ROWS_PER_RUN, ROWS_PER_BATCH = 500_000, 250_000
 
 
@@ -71,10 +74,24 @@ class Asked:
         names = ", ".join(quoted(theirs) for _, theirs in grouping.key)
         held = self.records.connection().sql(f"SELECT {names} FROM {quoted(grouping.source)}").types
         given = [self.clues.schema.field(ours).type for ours, _ in grouping.key]
+        for (ours, theirs), mine, other in zip(grouping.key, given, held, strict=True):
+            if pa.types.is_string(mine) and str(other) in WHOLE:
+                self._require_whole_numbers(ours, f"{theirs} of {grouping.source}")
         return tuple(
             "BIGINT" if pa.types.is_signed_integer(ours) and str(theirs) in WHOLE else "VARCHAR"
             for ours, theirs in zip(given, held, strict=True)
         )
+
+    def _require_whole_numbers(self, ours: str, theirs: str) -> None:
+        """A text that is no whole number meets none: such a key would count 0 without a word."""
+        texts = self.clues[ours].drop_null()
+        if len(texts) and not pc.any(pc.match_substring_regex(texts, WHOLE_NUMBER)).as_py():
+            raise Refused(
+                wanted=f"texts in the clue's {ours} that can equal {theirs}, a whole number",
+                got=f"{len(texts)} clues, none with a whole number there",
+                cure="declare both columns alike, as text or as whole numbers",
+                where=f"features.yaml: key {ours}",
+            )
 
     def codes(self, names: tuple[str, ...], kinds: tuple[str, ...]) -> tuple[Ints, pa.Table]:
         """Each clue's key as a dense code (-1 where any part is NULL), and the table of keys.

@@ -112,6 +112,7 @@ def load_contract(path: Path) -> Contract:
         raise Refused.gather(_parse_faults(error, where)) from None
     schema = _only_schema(declared, where)
     faults = [*_unknown_keys(yaml.safe_load(text), where), *_schema_faults(schema, where)]
+    faults += _latency_faults(declared, where)
     if faults:
         raise Refused.gather(faults)
     return _contract(declared, schema, hashlib.sha256(text).hexdigest())
@@ -172,6 +173,25 @@ def _latency(declared: OpenDataContractStandard) -> timedelta:
             unit = LATENCY_UNITS[str(promise.unit)]
             return timedelta(**{unit: float(promise.value or 0)})
     return timedelta(0)
+
+
+def _latency_faults(declared: OpenDataContractStandard, where: str) -> list[Fault]:
+    """Known before it happened would let features see what is to come."""
+    faults = []
+    for promise in declared.slaProperties or []:
+        if promise.property != "latency":
+            continue
+        if str(promise.unit) not in LATENCY_UNITS:
+            cure = nearest(str(promise.unit), LATENCY_UNITS)
+            faults.append(Fault("a unit of latency", repr(promise.unit), cure, f"{where}: latency"))
+        try:
+            sound = 0 <= float(promise.value or 0) < float("inf")
+        except (TypeError, ValueError):
+            sound = False
+        if not sound:
+            wanted, cure = "a latency of 0 or more", "say how long after it happened it is known"
+            faults.append(Fault(wanted, repr(promise.value), cure, f"{where}: latency"))
+    return faults
 
 
 def _only_schema(declared: OpenDataContractStandard, where: str) -> SchemaObject:

@@ -21,6 +21,8 @@ from base.errors import CluesError, Fault, NotFound, Refused, nearest
 from governance.contract import ColumnType, Contract, load_contract
 
 BUNDLED = Path(__file__).resolve().parent.parent / "jurisdictions"
+# Classifications that every reader is cleared for.
+OPEN = frozenset({"public", "internal"})
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -31,7 +33,7 @@ class ClueColumn(BaseModel):
 
     type: ColumnType
     title: Bilingual
-    classification: str = "internal"
+    classification: str | None = None
 
 
 class RaiseCycle(BaseModel):
@@ -55,8 +57,8 @@ class Manifest(BaseModel):
     language: Language = "zh"
     raise_cycle: RaiseCycle
     clue_columns: dict[str, ClueColumn]
-    # How the subject's own number is classified.
-    subject_classification: str = "internal"
+    # How the subject's own number is classified; like a clue column, else as in the contracts.
+    subject_classification: str | None = None
     # Role -> classifications it reads unmasked, in place of what the platform gives the role.
     clearance: dict[str, tuple[str, ...]] = {}
 
@@ -94,9 +96,23 @@ class Jurisdiction:
 
     @property
     def clue_classifications(self) -> dict[str, str]:
-        """Column of a clue -> classification, of those that are not internal by nature."""
+        """Column of a clue -> classification, of its own columns and the subject's number.
+
+        What is not declared is classified as a column of the same name in the contracts: if some
+        are open and some are not, as one that is not.
+        """
         own = {name: each.classification for name, each in self.manifest.clue_columns.items()}
-        return {**own, "subject_id": self.manifest.subject_classification}
+        own["subject_id"] = self.manifest.subject_classification
+        return {name: declared or self._as_in_records(name) for name, declared in own.items()}
+
+    def _as_in_records(self, name: str) -> str:
+        found = sorted(
+            column.classification
+            for contract in self.contracts.values()
+            for column in contract.columns
+            if column.name == name and column.classification not in OPEN
+        )
+        return found[-1] if found else "internal"
 
     def contract(self, record_set: str) -> Contract:
         if record_set not in self.contracts:

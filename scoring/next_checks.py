@@ -31,6 +31,8 @@ from scoring.matrix import to_matrix
 from scoring.scorer import Floats, Scorer, table_of_rows
 
 STALE_BEYOND = 0.9
+# Of probability: what would be told as 0.0 points is not worth a day.
+LEAST_WORTH = 0.0005
 LOW, HIGH = 0.1, 0.9
 
 
@@ -92,7 +94,7 @@ def next_checks(
         for fact in facts
         if seen.importance[list(fact.places)].any()
         for check in [_check(scorer, seen, fact, row, weight)]
-        if check is not None
+        if check is not None and check.worth >= LEAST_WORTH
     ]
     return sorted(found, key=lambda check: (-check.worth, check.fact.places))
 
@@ -164,7 +166,7 @@ def _probabilities(
     asked = np.tile(row, (len(distinct) + 1, 1))
     asked[1:, places] = distinct
     margin = np.asarray(scorer.booster.predict(asked, raw_score=True, num_threads=1), np.float64)
-    probability = scorer.calibrator.probability(margin)
+    probability = scorer.calibrator.probability(margin, asked)
     return float(probability[0]), probability[1:][back.reshape(-1)]
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# With a server MLflow prints its address to stdout, which is for a command's answer alone.
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 CHAMPION, CHALLENGER = "champion", "challenger"
 ANSWER_SECONDS = 3.0
 

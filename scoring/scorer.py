@@ -83,7 +83,7 @@ class Scorer:
     def score_matrix(self, matrix: Floats, flags: list[list[str]]) -> Scores:
         """The same for rows that are a matrix already, in the manifest's order."""
         margin = self._margin(matrix)
-        return Scores(margin, self.calibrator.probability(margin), flags)
+        return Scores(margin, self.calibrator.probability(margin, matrix), flags)
 
     def explain(self, table: pa.Table) -> Explanation:
         """Contributions of every feature; with `base` they add up to the margin within 1e-9."""

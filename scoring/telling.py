@@ -31,8 +31,11 @@ def tell_given(
     """
     features = scorer.manifest.features
     contributions = [float(value) for value in given.contributions]
+    values = dict(zip((each.name for each in features), given.feature_values, strict=True))
+    calibrator = scorer.calibrator
+    own = values.get(calibrator.per) if calibrator.per is not None else None
     points = Points.along(
-        lambda margin: float(scorer.calibrator.probability(np.array([margin]))[0]),
+        lambda margin: float(calibrator.probability_in(np.array([margin]), own)[0]),
         base=given.base,
         margin=given.margin,
     )
@@ -46,7 +49,6 @@ def tell_given(
     told = reasons_of(features, given.feature_values, contributions, count=count, **common)
     groups = groups_of(features, contributions, **common)
     flags = [flag for flag in given.flags if flag.partition(":")[2] not in masked]
-    values = dict(zip((each.name for each in features), given.feature_values, strict=True))
     by_name = {each.name: each for each in features}
     return {
         "clue_id": given.clue_id,

@@ -85,6 +85,12 @@ RULES: dict[str, Rule] = {
     "GET /console/style.css": _public("the style sheet"),
     "GET /console/queue": Rule("console", READERS, "own", "the queue as a page"),
     "GET /console/clues/{clue_id}": Rule("console", READERS, "own", "a clue as a page"),
+    "GET /console/clues/{clue_id}/evidence/{feature}": Rule(
+        "console", READERS, "own", "the records behind a reason as a page"
+    ),
+    "GET /console/clues/{clue_id}/further": Rule(
+        "console", READERS, "own", "what to check next and similar clues as a page"
+    ),
 }
 
 

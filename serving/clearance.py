@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from governance.jurisdiction import Jurisdiction
+from governance.jurisdiction import OPEN, Jurisdiction
 from serving.principal import Principal, Role
 
-OPEN = frozenset({"public", "internal"})
 CLEARED: Mapping[Role, frozenset[str]] = {
     "case_system": OPEN | {"confidential", "restricted", "identifying", "personal"},
     "dispatcher": OPEN | {"confidential", "restricted", "identifying", "personal"},

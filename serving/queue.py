@@ -1,25 +1,28 @@
-"""The queue as an office sees it: open clues, best first, with each office's capacity line."""
+"""The queue as an office sees it: open clues, best first, with each office's capacity line.
+
+Read from the kept ranking (dispatch/kept_queue.py), which is made true first where it is not.
+"""
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from functools import lru_cache
 from typing import Any
 
 import pyarrow.compute as pc
 
 from clues.register import read_clues
+from dispatch.kept_queue import Ends, freshen
+from dispatch.offices import load_offices
 from dispatch.open_clues import closed_clues
-from dispatch.order import ordered_clues
-from dispatch.ranking import Candidate, Ranked, fill_capacity
-from scoring.ledger import newest_scores
+from dispatch.queue_reading import read_page
+from dispatch.week import Ways, ways_of
+from governance import tables
+from governance.home import Home
 from serving.principal import Principal
 from serving.refusals import UnfitMessage
 from serving.service import Service
-
-EXPLORATION_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -36,24 +39,16 @@ def queue_page(
     service: Service, who: Principal, office: str | None, limit: int, cursor: str | None
 ) -> Page:
     """A page of the queue over the offices that both the principal and `office` cover."""
-    seen = _visible_offices(service, who, office)
-    scores = {score["clue_id"]: score for score in newest_scores(service.ledger)}
-    ranked = sorted(
-        _ranked(service, seen, list(scores.values())),
-        key=lambda each: (not each.within_capacity, -each.margin, each.clue_id),
-    )
-    start = _start(ranked, cursor)
-    shown = ranked[start : start + limit]
-    more = start + limit < len(ranked)
-    return Page(
-        entries=_told(service, shown, scores),
-        next_cursor=_cursor(shown[-1].clue_id) if more and shown else None,
-        total=len(ranked),
-        capacity=sum(each.within_capacity for each in ranked),
-    )
+    seen = visible_offices(service, who, office)
+    now = service.clock.now()
+    ways, ends = _declared(service.home, _outcomes_version(service.home), now.date())
+    freshen(service.ledger, ways, seen, now, ends)
+    page = read_page(service.ledger, seen, limit, cursor)
+    entries = [_told(service, row) for row in page.rows]
+    return Page(entries, page.next_cursor, page.total, page.within)
 
 
-def _visible_offices(service: Service, who: Principal, office: str | None) -> frozenset[str] | None:
+def visible_offices(service: Service, who: Principal, office: str | None) -> frozenset[str] | None:
     """None: all, also those a clue names and offices.yaml does not.
 
     Raises UnfitMessage for an office that is unknown or not the caller's: both alike.
@@ -68,60 +63,33 @@ def _visible_offices(service: Service, who: Principal, office: str | None) -> fr
     return service.offices.subtree(office) & own
 
 
-def _ranked(
-    service: Service, offices: frozenset[str] | None, scores: list[dict[str, Any]]
-) -> list[Ranked]:
-    """Every visible office's queue. The lot is drawn anew each calendar week.
-
-    An office that is not declared has no capacity, but its clues are not lost from sight.
-    """
-    now = service.clock.now()
-    week = "{}-W{:02d}".format(*now.isocalendar()[:2])
-    gone = closed_clues(service.home, now) | set(ordered_clues(service.ledger))
-    by_office: dict[str, list[Candidate]] = defaultdict(list)
-    for score in scores:
-        seen = offices is None or score["office_id"] in offices
-        if seen and score["clue_id"] not in gone:
-            candidate = Candidate(score["clue_id"], score["office_id"] or "", score["margin"])
-            by_office[candidate.office_id].append(candidate)
-    ranked: list[Ranked] = []
-    for office_id, candidates in sorted(by_office.items()):
-        office = service.offices.by_id.get(office_id)
-        ranked += fill_capacity(
-            candidates,
-            office.weekly_capacity if office else 0,
-            exploration_share=EXPLORATION_SHARE,
-            seed=f"{office_id} {week}",
-        )
-    return ranked
+def _outcomes_version(home: Home) -> int:
+    return tables.version(home.table("outcomes"))
 
 
-def _told(
-    service: Service, shown: list[Ranked], scores: dict[str, dict[str, Any]]
-) -> list[dict[str, Any]]:
-    clues = read_clues(service.home, [each.clue_id for each in shown])
-    names = ["clue_id", "supervision_model", "function", "raised_at", "severity"]
-    rows = {row["clue_id"]: row for row in clues.select(names).to_pylist()}
-    told = []
-    for each in shown:
-        row = rows.get(each.clue_id, {})
-        model = service.supervision_models.get(str(row.get("supervision_model")))
-        office = service.offices.by_id.get(each.office_id)
-        score = scores[each.clue_id]
-        told.append(
-            {
-                **asdict(each),
-                "probability": score["probability"],
-                "scorer": score["scorer"],
-                "supervision_model": row.get("supervision_model"),
-                "title": model.head.title.model_dump() if model else None,
-                "function": row.get("function"),
-                "severity": row.get("severity"),
-                "raised_at": row["raised_at"].isoformat() if row else None,
-                "office": office.title.model_dump() if office else None,
-            }
-        )
-    return told
+@lru_cache(maxsize=8)
+def _declared(home: Home, version: int, day: date) -> tuple[Ways, Ends]:
+    """How queues are made, and which clues have ended by the records of a version on a day (an
+    outcome may be of tomorrow)."""
+    end_of_day = datetime.combine(day, time.max)
+    ways = ways_of(home, load_offices(home.jurisdiction.folder / "offices.yaml"), end_of_day)
+    return ways, Ends(frozenset(closed_clues(home, end_of_day)), f"{version} {day}")
+
+
+def _told(service: Service, row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the kept ranking as callers see it; titles in both languages."""
+    model = service.supervision_models.get(str(row["supervision_model"]))
+    office = service.offices.by_id.get(row["office_id"])
+    below, _ = row.pop("below"), row.pop("minus_value")
+    return {
+        **row,
+        "within_capacity": below == 0,
+        "title": model.head.title.model_dump() if model else None,
+        "function": model.head.function if model else None,
+        "severity": model.head.severity if model else None,
+        "raised_at": row["raised_at"].isoformat(),
+        "office": office.title.model_dump() if office else None,
+    }
 
 
 def visible_clue(service: Service, who: Principal, clue_id: str) -> dict[str, Any] | None:
@@ -130,23 +98,3 @@ def visible_clue(service: Service, who: Principal, clue_id: str) -> dict[str, An
     clues = clues.filter(pc.equal(clues["clue_id"], clue_id))
     rows = clues.to_pylist()
     return rows[0] if rows and who.sees(rows[0]["office_id"]) else None
-
-
-def _cursor(clue_id: str) -> str:
-    return base64.urlsafe_b64encode(clue_id.encode()).decode()
-
-
-def _start(ranked: list[Ranked], cursor: str | None) -> int:
-    """The place after the cursor's clue."""
-    if cursor is None:
-        return 0
-    try:
-        clue_id = base64.urlsafe_b64decode(cursor.encode()).decode()
-        return [each.clue_id for each in ranked].index(clue_id) + 1
-    except (ValueError, binascii.Error):
-        raise UnfitMessage(
-            wanted="a cursor of an earlier page",
-            got="another, or one whose clue has left the queue",
-            cure="start again without a cursor",
-            where="cursor",
-        ) from None

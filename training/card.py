@@ -128,7 +128,7 @@ INTENDED = Section(
 def _scorer(digest: str, last: Judged) -> Section:
     parameters = ", ".join(f"{name} {value}" for name, value in last.fitted.parameters.items())
     trees, features = last.fitted.booster.num_trees(), len(last.features)
-    notes = tuple(Bilingual(zh=note, en=note) for note in last.fitted.notes)
+    notes = tuple(note.words for note in last.fitted.notes)
     return Section(
         Bilingual(zh="评分器", en="Scorer"),
         (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,11 +19,13 @@ from scoring.bundle import ScoredFeature
 from scoring.matrix import to_matrix
 from training.baselines import Ranking, rank_by
 from training.experiment import Experiment, Split
-from training.fit import Fitted, Rows, fit, margins
+from training.fit import Fitted, fit, margins
 from training.label import Labels, label_clues
-from training.metrics import evaluate_scores
+from training.metrics import CAPACITIES, evaluate_scores
+from training.note import Note
 from training.question import Question
 from training.rivals import rank_rivals
+from training.rows import Rows
 from training.selection import weigh_selection, weighted_figures
 from training.teaching import Taught, between, teach_split
 from training.training_set import TrainingSet
@@ -84,7 +86,7 @@ class _Tested:
     table: pa.Table
     labels: Labels
     weight: Floats | None
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def judge_split(
@@ -104,7 +106,9 @@ def judge_split(
     chosen = None if tuned is None else tuned.parameters
     fitted = fit(experiment, taught.features, taught.rows, question.threads, chosen)
     rankings = {**_rankings(question, taught, fitted, tested), **rivals.rankings}
-    figures = {name: plain_figures(each, label) for name, each in rankings.items()}
+    figures = {
+        name: plain_figures(each, label, experiment.capacities) for name, each in rankings.items()
+    }
     tuning = () if tuned is None else tuned.notes
     told = (*taught.notes, *tuning, *fitted.notes, *tested.notes, *rivals.notes)
     judged = Judged(
@@ -130,10 +134,12 @@ def judge_split(
     return replace(judged, weighted=weighted)
 
 
-def plain_figures(ranking: Ranking, label: Floats) -> dict[str, Any]:
+def plain_figures(
+    ranking: Ranking, label: Floats, capacities: Sequence[str] = CAPACITIES
+) -> dict[str, Any]:
     """Figures on the labelled rows; `label` (n,), NaN: unknown. A row without a score is last."""
     score = np.where(np.isnan(ranking.score), -np.inf, ranking.score)
-    return evaluate_scores(score, label, ranking.probability)
+    return evaluate_scores(score, label, ranking.probability, capacities=capacities)
 
 
 def judged_at(experiment: Experiment, split: Split) -> datetime:
@@ -168,7 +174,7 @@ def _test_rows(question: Question, split: Split, records: Records) -> _Tested:
     if experiment.selection is None:
         return _Tested(clues, table, labels, None, ())
     found = weigh_selection(experiment.selection, clues, labels, question.noted, experiment.seed)
-    notes = tuple(f"test {note}" for note in found.notes)
+    notes = tuple(note.of_the_test() for note in found.notes)
     return _Tested(clues, table, labels, found.weight, notes)
 
 
@@ -179,7 +185,7 @@ def _rankings(
     experiment, rows = question.experiment, taught.rows
     test = to_matrix(taught.features, tested.table)
     margin = margins(fitted.booster, test)
-    rankings = {SCORER: Ranking(margin, fitted.calibrator.probability(margin))}
+    rankings = {SCORER: Ranking(margin, fitted.calibrator.probability(margin, test))}
     for name in experiment.baselines:
         rankings[name] = rank_by(
             name,

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    TypeAdapter,
     model_validator,
 )
 
@@ -20,6 +20,8 @@ from base.bilingual import Bilingual
 from base.declared import load_declared
 from base.errors import CluesError, Fault, NotFound, Refused, nearest
 from base.moment import add_months
+from training.metrics import CAPACITIES
+from training.parameters import parameter_faults
 
 
 def _midnight(given: Any) -> Any:
@@ -38,12 +40,16 @@ Baseline = Literal[
     "logistic_regression",
     "random_forest",
 ]
-REFUSED_PARAMETERS = {
-    "linear_tree": "exact explanations need constant leaves",
-    "objective": "it is binary",
-    "num_threads": "threads follow rows and cores",
-    "seed": "write seed beside scorer",
-}
+Capacity = Annotated[
+    str,
+    Field(pattern=r"^([1-9][0-9]?|100)%$", description="A share of the queue, whole per cent."),
+]
+
+
+def _sound(scorer: dict[str, Any]) -> dict[str, Any]:
+    if said := [*parameter_faults(scorer, "scorer")]:
+        raise ValueError("; ".join(said))
+    return scorer
 
 
 class Declared(BaseModel):
@@ -209,6 +215,17 @@ class Tuning(Declared):
     folds: Annotated[int, Field(ge=1, le=10)] = 3
     metric: Literal["auc", "average_precision", "log_loss", "cases_found_20"] = "average_precision"
 
+    @model_validator(mode="after")
+    def _of_trees(self) -> Tuning:
+        said: list[str] = []
+        for name, span in self.ranges.items():
+            ends = span.choices or (span.low, span.high)
+            for end in ends:
+                said += parameter_faults({name: end}, "ranges")
+        if said:
+            raise ValueError("; ".join(dict.fromkeys(said)))
+        return self
+
 
 class EarlyStopping(Declared):
     """Stop where later rows no longer gain: the last `share` of the rows that grow trees."""
@@ -251,6 +268,8 @@ class Calibration(Declared):
     method: Literal["sigmoid"] = "sigmoid"
     share: Annotated[float, Field(gt=0, lt=0.9)] | None = None
     cross_fit: Annotated[int, Field(ge=2, le=20)] | None = None
+    # The category whose values have shifts of their own, shrunk; null: one curve for all.
+    per: str | None = "supervision_model"
 
     @model_validator(mode="after")
     def _one_way(self) -> Calibration:
@@ -274,14 +293,21 @@ class PastCases(Declared):
 class Experiment(Declared):
     """One question asked of history."""
 
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={"oneOf": [{"required": ["splits"]}, {"required": ["rolling"]}]},
+    )
+
     title: Bilingual
     clues: ChosenClues = ChosenClues()
     label: Label
     features: ChosenFeatures = ChosenFeatures()
-    splits: Annotated[tuple[Split, ...], Field(min_length=1)]
+    # One of the two; `rolling` becomes splits, so that the identity of a run names them.
+    splits: tuple[Split, ...] = ()
     rolling: Rolling | None = None
     calibration: Calibration
-    scorer: dict[str, float | int | bool | str] = {}
+    scorer: Annotated[dict[str, float | int | bool | str], AfterValidator(_sound)] = {}
     tuning: Tuning | None = None
     early_stopping: EarlyStopping | None = None
     # Feature name or pattern: 1 where a higher value may never lower the score, -1 the other way.
@@ -291,40 +317,39 @@ class Experiment(Declared):
     baselines: tuple[Baseline, ...] = ("base_rate", "severity", "first_come")
     past_cases: PastCases | None = None
     rivals: tuple[Rival, ...] = ()
-    capacity: tuple[str, ...] = ("10%", "20%", "30%")
+    # Shares of the queue for which the cases found there are told, besides 10, 20 and 30 %.
+    capacity: tuple[Capacity, ...] = ("10%", "20%", "30%")
     # Columns of the clue by whose values selection, recall and calibration are compared.
     fairness: tuple[str, ...] = ()
     # Shares of the training rows (the latest ones) that teach scorers of their own.
     learning_curve: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
 
-    @model_validator(mode="before")
-    @classmethod
-    def _rolled_out(cls, given: Any) -> Any:
-        """`rolling` becomes explicit splits, so that the identity of a run names them."""
-        if not isinstance(given, dict) or "rolling" not in given:
-            return given
-        if "splits" in given:
+    @model_validator(mode="after")
+    def _rolled_out(self) -> Experiment:
+        if (self.rolling is None) == (not self.splits):
             raise ValueError("give splits or rolling, one of them")
-        label = TypeAdapter(Label).validate_python(given.get("label"))
-        rolling = Rolling.model_validate(given["rolling"])
-        return {**given, "splits": rolling.splits(label)}
+        if self.rolling is not None:
+            self.__dict__["splits"] = self.rolling.splits(self.label)
+        return self
 
     @model_validator(mode="after")
     def _possible(self) -> Experiment:
         self._apart()
-        for name, why in REFUSED_PARAMETERS.items():
-            if name in self.scorer:
-                raise ValueError(f"scorer.{name} is not yours to set: {why}")
+        said = []
         if "past_cases" in self.baselines and self.past_cases is None:
-            raise ValueError("baseline past_cases needs past_cases: {feature: NAME}")
-        if self.tuning is not None:
-            for name in self.tuning.ranges:
-                if name in REFUSED_PARAMETERS:
-                    raise ValueError(f"tuning.ranges.{name}: {REFUSED_PARAMETERS[name]}")
+            said.append("baseline past_cases needs past_cases: {feature: NAME}")
         names = [rival.name for rival in self.rivals]
         if len({*names, *self.baselines, "scorer"}) <= len(names) + len(self.baselines):
-            raise ValueError("two rankings have the same name: rename a rival")
+            said.append("two rankings have the same name: rename a rival")
+        if said:
+            raise ValueError("; ".join(said))
         return self
+
+    @property
+    def capacities(self) -> tuple[str, ...]:
+        """Per cent of the queue at which cases found are told, rising, without the sign."""
+        declared = {each.rstrip("%") for each in self.capacity}
+        return tuple(sorted({*CAPACITIES, *declared}, key=int))
 
     def _apart(self) -> None:
         """A clue tested twice would count twice in the mean over splits."""

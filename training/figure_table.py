@@ -24,9 +24,6 @@ TITLES = {
     "ece": Bilingual(zh="校准误差", en="calibration error (ECE)"),
     "log_loss": Bilingual(zh="对数损失", en="log loss"),
     "brier": Bilingual(zh="Brier 分数", en="Brier score"),
-    "cases_found/10": Bilingual(zh="前 10% 找到的案件", en="cases found in the first 10 %"),
-    "cases_found/20": Bilingual(zh="前 20% 找到的案件", en="cases found in the first 20 %"),
-    "cases_found/30": Bilingual(zh="前 30% 找到的案件", en="cases found in the first 30 %"),
     "recall@10%": Bilingual(zh="前 10% 查全率", en="recall in the first 10 %"),
     "recall@100": Bilingual(zh="前 100 条查全率", en="recall of the first 100"),
     "labelled/all": Bilingual(zh="有标签的线索", en="labelled clues"),
@@ -119,6 +116,9 @@ def figure_lines(
 
 def title_of(name: str) -> Bilingual:
     """The title of a figure; its name where none is known."""
+    kind, _, part = name.partition("/")
+    if kind == "cases_found" and part.isdecimal():
+        return Bilingual(zh=f"前 {part}% 找到的案件", en=f"cases found in the first {part} %")
     return TITLES.get(name, Bilingual(zh=name, en=name))
 
 

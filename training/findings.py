@@ -31,7 +31,8 @@ def find_out(question: Question, judged: Sequence[Judged]) -> list[Findings]:
 
 def over_splits(question: Question, judged: Sequence[Judged]) -> Redrawn:
     """Every ranking redrawn by subject, figures the mean over splits."""
-    return redraw([_labelled(question, each) for each in judged])
+    rows = [_labelled(question, each) for each in judged]
+    return redraw(rows, capacities=question.experiment.capacities)
 
 
 def at_capacity(question: Question, judged: Judged) -> tuple[AtCapacity, ...] | None:
@@ -43,7 +44,7 @@ def at_capacity(question: Question, judged: Judged) -> tuple[AtCapacity, ...] | 
 
 
 def _findings(question: Question, judged: Judged, curve: tuple[CurvePoint, ...]) -> Findings:
-    redrawn = redraw([_labelled(question, judged)])
+    redrawn = redraw([_labelled(question, judged)], capacities=question.experiment.capacities)
     weighted = judged.weighted or {}
     return Findings(
         intervals={name: redrawn.intervals(name) for name in judged.rankings},
@@ -103,8 +104,8 @@ def _curve(question: Question, judged: Judged) -> tuple[CurvePoint, ...]:
             judged.fitted.parameters,
         )
         margin = margins(fitted.booster, test)
-        ranking = Ranking(margin, fitted.calibrator.probability(margin))
-        return plain_figures(ranking, judged.label)
+        ranking = Ranking(margin, fitted.calibrator.probability(margin, test))
+        return plain_figures(ranking, judged.label, experiment.capacities)
 
     return learning_curve(
         rows.moment, rows.label, experiment.learning_curve, teach, whole=judged.figures

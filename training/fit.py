@@ -10,19 +10,27 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
-from sklearn.linear_model import LogisticRegression
 
 from base.errors import Fault, Refused, nearest
 from scoring.bundle import ScoredFeature
 from scoring.calibration import SigmoidCalibrator
+from training.calibrate import calibrated
 from training.experiment import Experiment
+from training.note import Note
+from training.rows import Rows, has_both_classes
 
 Floats = npt.NDArray[np.float64]
 Parameters = Mapping[str, float | int | bool | str]
 ROWS_PER_THREAD = 20_000
 NAMES_TOLD = 8
-# A calibrator keeps the order of the margins: its slope stays above 0, as scoring's own does.
-SLOPES = (float(np.exp(-7)), float(np.exp(7)))
+ONE_MOMENT = Note(
+    "one training moment only: calibrated across subjects, not on later rows",
+    "训练只有一个时点：按主体交叉校准，而非用较晚的样本",
+)
+NOT_STOPPED = Note(
+    "not stopped early: no later rows with both cases and other clues",
+    "未提前停止：较晚的样本中没有两类",
+)
 DEFAULTS: dict[str, float | int | bool | str] = {
     "num_leaves": 15,
     "learning_rate": 0.05,
@@ -48,31 +56,8 @@ class Fitted:
 
     booster: lgb.Booster
     calibrator: SigmoidCalibrator
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     parameters: Parameters
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Training rows: matrix (n, features), label (n,), moment in microseconds and subject (n,).
-
-    `weight` (n,) says for how many clues a row stands; without it every row stands for itself.
-    """
-
-    matrix: Floats
-    label: Floats
-    moment: npt.NDArray[np.int64]
-    subject: npt.NDArray[np.str_]
-    weight: Floats | None = None
-
-    def where(self, chosen: npt.NDArray[np.bool_]) -> Rows:
-        return Rows(
-            self.matrix[chosen],
-            self.label[chosen],
-            self.moment[chosen],
-            self.subject[chosen],
-            None if self.weight is None else self.weight[chosen],
-        )
 
 
 @dataclass(frozen=True)
@@ -101,7 +86,7 @@ def fit(
     def grow(chosen: npt.NDArray[np.bool_]) -> lgb.Booster:
         return grow_trees(experiment, features, rows.where(chosen), threads, parameters)
 
-    def fitted(booster: lgb.Booster, calibrator: SigmoidCalibrator, *notes: str) -> Fitted:
+    def fitted(booster: lgb.Booster, calibrator: SigmoidCalibrator, *notes: Note) -> Fitted:
         return Fitted(booster, calibrator, (*notes, *_constant(features, rows.matrix)), used)
 
     everything = np.ones(len(rows.label), bool)
@@ -110,11 +95,12 @@ def fit(
         if has_both_classes(rows.label[early]) and not early.all():
             booster = grow(early)
             margin = margins(booster, rows.matrix[~early])
-            calibrator = _calibrated(margin, rows.where(~early))
-            note = f"calibrated on the later {(~early).sum()} rows"
+            calibrator = calibrated(experiment.calibration, features, margin, rows.where(~early))
+            later = int((~early).sum())
+            note = Note(f"calibrated on the later {later} rows", f"用较晚的 {later} 行校准")
             return fitted(booster, calibrator, note, *_stopped(experiment, booster, rows, early))
     margin, seen, note = _cross_fitted(experiment, rows, grow)
-    calibrator = _calibrated(margin[seen], rows.where(seen))
+    calibrator = calibrated(experiment.calibration, features, margin[seen], rows.where(seen))
     booster = grow(everything)
     return fitted(booster, calibrator, note, *_stopped(experiment, booster, rows, everything))
 
@@ -201,7 +187,7 @@ def grow_binned(
     if stopping is not None and binned.later is not None:
         stop = lgb.early_stopping(stopping.rounds, verbose=False)
         told = {"valid_sets": [binned.later], "callbacks": [stop]}
-    booster = lgb.train(
+    booster = _trained(
         {
             **options,
             "objective": "binary",
@@ -213,12 +199,27 @@ def grow_binned(
             "verbose": -1,
         },
         binned.growing,
-        num_boost_round=rounds,
-        **told,
+        rounds,
+        told,
     )
     if not told:
         return booster
     return lgb.Booster(model_str=booster.model_to_string(num_iteration=booster.best_iteration))
+
+
+def _trained(
+    options: Mapping[str, Any], rows: lgb.Dataset, rounds: int, told: Mapping[str, Any]
+) -> lgb.Booster:
+    """LightGBM's own training; what it refuses of parameters together is told as a refusal."""
+    try:
+        return lgb.train({**options}, rows, num_boost_round=rounds, **told)
+    except lgb.basic.LightGBMError as error:
+        raise Refused(
+            wanted="parameters that LightGBM takes together",
+            got=" ".join(str(error).split())[:200],
+            cure="mend scorer (a random forest, rf, needs bagging_freq and bagging_fraction)",
+            where="scorer",
+        ) from None
 
 
 def worthwhile_threads(threads: int, rows: int) -> int:
@@ -260,11 +261,6 @@ def earlier_share(moment: npt.NDArray[np.int64], share: float) -> npt.NDArray[np
     return moment < np.quantile(moment, share, method="higher")
 
 
-def has_both_classes(label: Floats) -> bool:
-    """Cases, and clues that became none."""
-    return bool(0 < label.sum() < len(label))
-
-
 def _require_both_classes(rows: Rows) -> None:
     if not has_both_classes(rows.label):
         raise Refused(
@@ -272,32 +268,6 @@ def _require_both_classes(rows: Rows) -> None:
             got=f"{int(rows.label.sum())} cases among {len(rows.label)} rows",
             cure="widen train_from..train_until, or check that outcomes were admitted",
         )
-
-
-def _calibrated(margin: Floats, rows: Rows) -> SigmoidCalibrator:
-    """Platt's sigmoid; weighted rows count in it as they do in the trees.
-
-    With weights: each row as a case with its smoothed target and as another clue with the rest of
-    it, which makes of Platt's loss a weighted logistic regression.
-    """
-    if rows.weight is None:
-        return SigmoidCalibrator.fit(margin, rows.label)
-    weight = rows.weight / rows.weight.mean()
-    cases = float((weight * rows.label).sum())
-    others = float(weight.sum()) - cases
-    if not has_both_classes(rows.label):
-        return SigmoidCalibrator.fit(margin, rows.label)  # which refuses, and says why
-    target = np.where(rows.label > 0, (cases + 1) / (cases + 2), 1 / (others + 2))
-    learned = LogisticRegression(C=np.inf, tol=1e-9, max_iter=1_000).fit(
-        np.concatenate([margin, margin])[:, None],
-        np.repeat([1, 0], len(margin)),
-        np.concatenate([weight * target, weight * (1 - target)]),
-    )
-    slope, intercept = float(learned.coef_[0, 0]), float(learned.intercept_[0])
-    if not SLOPES[0] <= slope <= SLOPES[1]:
-        slope = float(np.clip(slope, *SLOPES))
-        intercept = float(np.log(cases / others) - slope * np.average(margin, weights=weight))
-    return SigmoidCalibrator(slope=slope, intercept=intercept, fitted_on=len(margin))
 
 
 def _growing_share(experiment: Experiment, rows: Rows) -> npt.NDArray[np.bool_] | None:
@@ -309,7 +279,7 @@ def _growing_share(experiment: Experiment, rows: Rows) -> npt.NDArray[np.bool_] 
     return early if sound else None
 
 
-def _constant(features: tuple[ScoredFeature, ...], matrix: Floats) -> tuple[str, ...]:
+def _constant(features: tuple[ScoredFeature, ...], matrix: Floats) -> tuple[Note, ...]:
     """A warning that names features with one value, or none, in every training row."""
     missing = np.isnan(matrix)
     least = np.where(missing, np.inf, matrix).min(axis=0)
@@ -318,24 +288,32 @@ def _constant(features: tuple[ScoredFeature, ...], matrix: Floats) -> tuple[str,
     names = [features[i].name for i in np.flatnonzero(one_value | missing.all(axis=0))]
     if not names:
         return ()
-    more = f" and {len(names) - NAMES_TOLD} more" if len(names) > NAMES_TOLD else ""
-    return (f"constant in training, so never used: {', '.join(names[:NAMES_TOLD])}{more}",)
+    told, rest = ", ".join(names[:NAMES_TOLD]), len(names) - NAMES_TOLD
+    more, zh = (f" and {rest} more", f" 等 {len(names)} 项") if rest > 0 else ("", "")
+    en = f"constant in training, so never used: {told}{more}"
+    return (Note(en, f"训练中取值不变、未被使用：{told}{zh}"),)
 
 
 def _stopped(
     experiment: Experiment, booster: lgb.Booster, rows: Rows, grew: npt.NDArray[np.bool_]
-) -> tuple[str, ...]:
+) -> tuple[Note, ...]:
     if experiment.early_stopping is None:
         return ()
     early = _growing_share(experiment, rows.where(grew))
     if early is None:
-        return ("not stopped early: no later rows with both cases and other clues",)
-    return (f"stopped at {booster.num_trees()} trees by {(~early).sum()} later rows",)
+        return (NOT_STOPPED,)
+    trees, later = booster.num_trees(), int((~early).sum())
+    return (
+        Note(
+            f"stopped at {trees} trees by {later} later rows",
+            f"由较晚的 {later} 行停在第 {trees} 棵树",
+        ),
+    )
 
 
 def _cross_fitted(
     experiment: Experiment, rows: Rows, grow: Callable[[npt.NDArray[np.bool_]], lgb.Booster]
-) -> tuple[Floats, npt.NDArray[np.bool_], str]:
+) -> tuple[Floats, npt.NDArray[np.bool_], Note]:
     """Margins from trees that saw only earlier rows; from other subjects where there is one moment.
 
     Forward chaining (Bergmeir and Benitez, 2012). Returns margins, which rows have one, a note.
@@ -350,11 +328,12 @@ def _cross_fitted(
             earlier = rows.moment < part[0]
             if has_both_classes(rows.label[earlier]):
                 margin[later] = margins(grow(earlier), rows.matrix[later])
-        note = f"calibrated forward over {len(moments)} moments"
+        count = len(moments)
+        note = Note(f"calibrated forward over {count} moments", f"沿 {count} 个时点向前校准")
     else:
         drawn = np.random.default_rng(experiment.seed).permutation(np.unique(rows.subject))
         for part in np.array_split(drawn, folds):
             out = np.isin(rows.subject, part)
             margin[out] = margins(grow(~out), rows.matrix[out])
-        note = "one training moment only: calibrated across subjects, not on later rows"
+        note = ONE_MOMENT
     return margin, ~np.isnan(margin), note

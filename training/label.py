@@ -22,6 +22,7 @@ from features.slices import MICROS_PER_DAY, micros
 from governance.checks import quoted
 from governance.reading import Records, known_before
 from training.experiment import Label, OutcomeLabel, RecordsLabel
+from training.note import Note
 from training.survival import censoring_weights, steps_of
 
 Floats = npt.NDArray[np.float64]
@@ -53,7 +54,7 @@ class Labels:
     taught_early: int = 0
     undecided: Mapping[str, int] | None = None
     cases_withdrawn: int = 0
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -91,7 +92,7 @@ def label_clues(label: Label, clues: pa.Table, records: Records, cut: datetime) 
     void = np.isin(words.status, VOID)
     values = np.where(ripe, words.value, np.nan)
     weight = (~np.isnan(values)).astype(np.float64)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     if isinstance(label, OutcomeLabel) and label.survival is not None:
         values, weight, notes = _followed(label, clues, words, cut)
     silent = ripe & (words.status != "") & np.isnan(words.value) & (words.status != CASE_WITHDRAWN)
@@ -110,7 +111,7 @@ def label_clues(label: Label, clues: pa.Table, records: Records, cut: datetime) 
 
 def _followed(
     label: OutcomeLabel, clues: pa.Table, words: _LastWords, cut: datetime
-) -> tuple[Floats, Floats, tuple[str, ...]]:
+) -> tuple[Floats, Floats, tuple[Note, ...]]:
     """Values, weights and notes where unripe clues teach the steps they have lived through.
 
     A returned clue goes on to another office: it has not ended. A withdrawn or merged one has,

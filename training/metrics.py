@@ -32,17 +32,18 @@ def evaluate_scores(
     label: Floats,
     probability: Floats | None = None,
     weight: Floats | None = None,
+    capacities: Sequence[str] = CAPACITIES,
 ) -> dict[str, Any]:
     """All figures for one ranking; `score`, `label` (1, 0, NaN: unknown), the others: (n,).
 
     Figures are of the labelled rows alone. `labelled` tells how many there are, and how many stand
     among the first of all rows. What is undefined is None; with weights there is also Kish's
-    effective sample size.
+    effective sample size. `capacities`: as in figures_by_weight.
     """
     known = ~np.isnan(label)
     counted = np.ones(len(label)) if weight is None else np.asarray(weight, np.float64)
     said = None if probability is None else probability[known]
-    found = figures_by_weight(score[known], label[known], counted[known][None, :], said)
+    found = figures_by_weight(score[known], label[known], counted[known][None, :], said, capacities)
     figures: dict[str, Any] = {"cases_found": {}}
     for name, values in found.items():
         value = None if np.isnan(values[0]) else float(values[0])

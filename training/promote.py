@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from base.errors import Fault, Refused
+from base.errors import Conflict, Fault, Refused
 from base.moment import Clock
 from features.declared import declared_features
 from governance.home import Home
 from scoring.bundle import find_digest, read_manifest
-from scoring.champion import champion_before, require_two_persons, write_champion
+from scoring.champion import champion_before, find_champion, require_two_persons, write_champion
 from scoring.champion import roll_back as put_back
 from scoring.registry import alias_champion, tell_registry
 from scoring.trial import try_bundle
@@ -35,6 +35,7 @@ def promote(
     """
     require_two_persons(by, approved_by)
     digest = find_digest(home.scorers, scorer)
+    _require_another(home, digest)
     _require_serves(home, digest)
     weighed = weigh(home, digest)
     why = (despite or "").strip() or None
@@ -91,6 +92,17 @@ def roll_back(
         "previous": champion.previous,
         "registry": tell_registry(alias_champion, home, champion.scorer),
     }
+
+
+def _require_another(home: Home, digest: str) -> None:
+    """Put in use again, it would be its own predecessor, and a roll back would lead nowhere."""
+    champion = find_champion(home.scorers)
+    if champion is not None and champion.scorer == digest:
+        raise Conflict(
+            wanted="a scorer that is not in use yet",
+            got=f"{digest[:12]}, the champion since {champion.promoted_at}",
+            cure="train another one, or leave it as it is",
+        )
 
 
 def _require_serves(home: Home, digest: str) -> None:

@@ -27,6 +27,7 @@ from training.selection import noted_chances
 from training.training_set import chosen_features
 
 Titles = Mapping[str, Mapping[str, Bilingual]]
+FEW_GROUPS, CLUES_PER_GROUP = 20, 5
 FUNCTION_TITLES = {
     "criminal": Bilingual(zh="刑事检察", en="criminal"),
     "civil": Bilingual(zh="民事检察", en="civil"),
@@ -134,8 +135,29 @@ def _require_columns(clues: pa.Table, experiment: Experiment) -> None:
         for where, name in asked
         if name not in clues.column_names
     ]
+    faults += [
+        fault
+        for name in experiment.fairness
+        if name in clues.column_names
+        for fault in _group_faults(clues, name)
+    ]
     if faults:
         raise Refused.gather(faults)
+
+
+def _group_faults(clues: pa.Table, name: str) -> list[Fault]:
+    """Groups are compared: where nearly every clue has a value of its own there are none."""
+    values = len(pc.unique(clues[name]))
+    if values <= FEW_GROUPS or values * CLUES_PER_GROUP <= clues.num_rows:
+        return []
+    return [
+        Fault(
+            f"a column that groups clues, {CLUES_PER_GROUP} or more to a value",
+            f"{name} with {values} values among {clues.num_rows} clues",
+            "name a column such as function, or leave this one out",
+            "fairness",
+        )
+    ]
 
 
 def _titles(home: Home) -> Titles:

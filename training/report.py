@@ -28,7 +28,6 @@ from training.experiment import Experiment
 from training.fairness import TITLES as MEASURES
 from training.fairness import GroupAudit, audit_groups
 from training.figure_table import (
-    TITLES,
     Cell,
     Footnotes,
     Intervals,
@@ -38,6 +37,7 @@ from training.figure_table import (
     figure_lines,
     flatten,
     ranks_shown,
+    title_of,
     why_undefined,
 )
 from training.group_table import (
@@ -244,7 +244,7 @@ def _split(number: int, judged: Judged, found: Findings, titles: Titles) -> dict
         "from": f"{split.test_from:%Y-%m-%d}",
         "until": f"{split.test_until:%Y-%m-%d}",
         "counts": counts_in_words(judged.counts),
-        "notes": judged.fitted.notes,
+        "notes": [note.words for note in judged.fitted.notes],
         "rankings": names,
         "figures": figure_lines(figures, tested, notes, found.intervals),
         "intervals": bool(found.intervals),
@@ -312,7 +312,7 @@ def _learning(points: tuple[CurvePoint, ...], tested: Tested) -> dict[str, Any] 
         part = f"{100 * point.share:.3g}%"
         share = Bilingual(zh=f"最近 {part}", en=f"the latest {part}")
         lines.append(Line(share, (*counts, *cells)))
-    shown = {name: TITLES[name] for name in LEARNED}
+    shown = {name: title_of(name) for name in LEARNED}
     return {
         "lines": lines,
         "footnotes": notes.reasons,

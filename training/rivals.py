@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from base.errors import CluesError, Fault, NotFound, Refused, nearest
 from training.baselines import Ranking
 from training.experiment import Rival
+from training.note import Note
 
 Floats = npt.NDArray[np.float64]
 MOMENT = pa.timestamp("us")
@@ -43,12 +44,12 @@ class Compared:
     """
 
     rankings: Mapping[str, Ranking]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def present_rivals(
     rivals: Collection[Rival], folder: Path, splits: int
-) -> tuple[tuple[Rival, ...], tuple[str, ...]]:
+) -> tuple[tuple[Rival, ...], tuple[Note, ...]]:
     """The rivals that have a file for each of `splits` splits, and a note for each that has not.
 
     Asked before anything is computed. Raises NotFound with every absent file of those that are not
@@ -61,8 +62,13 @@ def present_rivals(
         if not absent:
             present.append(rival)
         elif rival.optional:
-            told = f"no file {', '.join(absent)} in {folder.name}"
-            notes.append(f"rival {rival.name} is not compared: {told}")
+            files = ", ".join(absent)
+            notes.append(
+                Note(
+                    f"rival {rival.name} is not compared: no file {files} in {folder.name}",
+                    f"外部评分 {rival.name} 未参与比较：{folder.name} 中没有文件 {files}",
+                )
+            )
         else:
             faults += [_absent(rival, name).faults[0] for name in absent]
     if faults:
@@ -87,7 +93,12 @@ def rank_rivals(
             continue
         rankings[rival.name] = ranking
         if absent := int(np.isnan(ranking.score).sum()):
-            notes.append(f"rival {rival.name} has no score for {absent} unlabelled clues")
+            notes.append(
+                Note(
+                    f"rival {rival.name} has no score for {absent} unlabelled clues",
+                    f"外部评分 {rival.name} 缺少 {absent} 条无标签线索的分数",
+                )
+            )
     if faults:
         raise Refused.gather(faults)
     return Compared(rankings, tuple(notes))

@@ -20,6 +20,7 @@ from scoring.ledger import open_ledger, orders
 from training.baselines import Ranking
 from training.experiment import Selection
 from training.label import Labels
+from training.note import Note
 from training.propensity import (
     Chances,
     SelectionWeights,
@@ -39,7 +40,7 @@ class Selected:
 
     weight: Floats
     effective: float
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def noted_chances(home: Home) -> dict[str, float]:
@@ -96,15 +97,28 @@ def _notes(
     chances: Chances,
     labelled: npt.NDArray[np.bool_],
     weights: SelectionWeights,
-) -> tuple[str, ...]:
+) -> tuple[Note, ...]:
     count, noted = int(labelled.sum()), int((labelled & chances.noted).sum())
     told = f"selection: {count} labels are worth {weights.effective:.0f} drawn by lot; chances of"
     told += f" {noted} were noted, of {count - noted} estimated"
+    zh = f"选择偏差：{count} 条标签相当于 {weights.effective:.0f} 条随机抽取的标签；核查概率"
+    zh += f"有记录的 {noted} 条，估计的 {count - noted} 条"
     if chances.auc is not None and chances.ece is not None:
         told += f" (AUC {chances.auc:.3f}, calibration error {chances.ece:.3f})"
-    notes = [told]
+        zh += f"（AUC {chances.auc:.3f}，校准误差 {chances.ece:.3f}）"
+    notes = [Note(told, zh)]
     if weights.floored:
-        notes.append(f"selection: {weights.floored} chances below {selection.floor} count as that")
+        notes.append(
+            Note(
+                f"selection: {weights.floored} chances below {selection.floor} count as that",
+                f"选择偏差：{weights.floored} 条的核查概率低于 {selection.floor}，按此值计",
+            )
+        )
     if chances.auc is not None and chances.auc > FORETOLD:
-        notes.append("selection: some clues had hardly any chance; weights cannot speak for them")
+        notes.append(
+            Note(
+                "selection: some clues had hardly any chance; weights cannot speak for them",
+                "选择偏差：部分线索几乎没有被核查的可能，加权无法代表它们",
+            )
+        )
     return tuple(notes)

@@ -266,12 +266,12 @@ def _value_of(
 ) -> float:
     try:
         return future.result()
-    except lgb.basic.LightGBMError as error:
+    except (Refused, lgb.basic.LightGBMError) as error:
         for other in others:
             other.cancel()
         raise Refused(
             wanted="parameters that LightGBM takes",
-            got=f"{json.dumps(parameters)}: {error}",
+            got=f"{json.dumps(parameters)}: {error.got if isinstance(error, Refused) else error}",
             cure="narrow the range that leads there",
             where="tuning.ranges",
         ) from None

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from base.errors import Refused
+from training.note import Note
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -80,7 +81,7 @@ def steps_of(ended_days: Floats, lived_days: Floats, horizon_days: int, step_day
 
 def censoring_weights(
     followed: Followed, strata: npt.NDArray[np.str_]
-) -> tuple[Floats, tuple[str, ...]]:
+) -> tuple[Floats, tuple[Note, ...]]:
     """Weights (n,) of the known labels, 0 for the others, and notes.
 
     Within each stratum (n,) they add up to its number of clues, cases or not, as long as some of
@@ -97,11 +98,16 @@ def censoring_weights(
         last = np.minimum(part.ended, part.steps - 1)[known]
         weight[rows[known]] = np.minimum(1 / chance[last], LARGEST_WEIGHT)
         if known.any() and not (part.lived == part.steps).any():
-            notes.append(
-                f"{name}: no clue was followed to the horizon; its labels say what had ended within"
-                f" {part.lived.max()} of {part.steps} steps"
-            )
+            notes.append(_not_followed(str(name), int(part.lived.max()), part.steps))
     return weight, tuple(notes)
+
+
+def _not_followed(name: str, lived: int, steps: int) -> Note:
+    return Note(
+        f"{name}: no clue was followed to the horizon; its labels say what had ended within"
+        f" {lived} of {steps} steps",
+        f"{name}：尚无线索跟踪到期满，其标签只说明 {steps} 期中前 {lived} 期内已办结的结果",
+    )
 
 
 def _followed_through(followed: Followed) -> Floats:

@@ -15,10 +15,11 @@ from governance.reading import Records
 from scoring.bundle import ScoredFeature
 from scoring.matrix import to_matrix
 from training.experiment import OutcomeLabel, Split
-from training.fit import Rows
 from training.label import Labels, label_clues
+from training.note import Note
 from training.propensity import scaled
 from training.question import Question
+from training.rows import Rows
 from training.selection import weigh_selection
 from training.training_set import TrainingSet, make_training_set, scored_features
 
@@ -34,7 +35,7 @@ class Taught:
     features: tuple[ScoredFeature, ...]
     rows: Rows
     labels: Labels
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def teach_split(question: Question, split: Split, records: Records) -> Taught:
@@ -70,7 +71,7 @@ def between(clues: pa.Table, start: datetime, until: datetime) -> pa.Array:
 
 def _weights(
     question: Question, clues: pa.Table, labels: Labels
-) -> tuple[Floats | None, tuple[str, ...]]:
+) -> tuple[Floats | None, tuple[Note, ...]]:
     """For how many clues each label stands: of those followed as long, of those not pursued."""
     experiment, selection = question.experiment, question.experiment.selection
     label = experiment.label

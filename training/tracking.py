@@ -87,7 +87,9 @@ def _experiment(store: MlflowClient, home: Home, run: Run) -> str:
     known = store.get_experiment_by_name(name)
     if known is not None:
         return str(known.experiment_id)
-    place = home.artifacts.resolve().as_uri()
+    # A server keeps artifacts where it keeps them for everybody; a file has them in the home.
+    served = home.tracking_uri.startswith(("http://", "https://"))
+    place = None if served else home.artifacts.resolve().as_uri()
     return str(store.create_experiment(name, artifact_location=place))
 
 

@@ -61,13 +61,17 @@ def chosen_features(definitions: FeatureSet, experiment: Experiment) -> tuple[Fe
     if past is not None and past.feature not in definitions.names:
         cure = nearest(past.feature, definitions.names)
         faults.append(Fault("a declared feature", repr(past.feature), cure, "past_cases.feature"))
-    if faults:
-        raise Refused.gather(faults)
-    return tuple(
+    chosen = tuple(
         feature
         for feature in definitions.features
         if not any(fnmatchcase(feature.name, each) for each in experiment.features.exclude)
     )
+    if not chosen:
+        got, cure = f"all {len(definitions.names)} excluded", "exclude fewer"
+        faults.append(Fault("a feature to learn from", got, cure, "features.exclude"))
+    if faults:
+        raise Refused.gather(faults)
+    return chosen
 
 
 def make_training_set(

@@ -29,19 +29,25 @@ from training.fit import (
     BIN_PARAMETERS,
     Binned,
     Parameters,
-    Rows,
     bin_rows,
     grow_binned,
-    has_both_classes,
     monotone_constraints,
     used_parameters,
     worthwhile_threads,
 )
+from training.note import Note
+from training.rows import Rows, has_both_classes
 from training.study import ATTEMPTS, BATCH, SAMPLER, Outcome, opened
 
 Floats = npt.NDArray[np.float64]
 Chosen = npt.NDArray[np.bool_]
 CAPACITY = 0.2
+
+
+NOT_TUNED = Note(
+    "not tuned: no training row is ripe before a later one",
+    "未调参：没有训练样本在更晚的样本之前成熟",
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ class Tuned:
     given_up: int = 0
     folds: int = 0
     study: Path | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,7 +123,7 @@ def tune(
     monotone_constraints(experiment, features)
     folds = inner_folds(experiment.label, rows, tuning.folds)
     if not folds:
-        return Tuned({}, notes=("not tuned: no training row is ripe before a later one",))
+        return Tuned({}, notes=(NOT_TUNED,))
     identity = place.identity(experiment, rows)
     path = place.path(identity)
     judge = _Judge(experiment, features, rows, folds)
@@ -237,13 +243,22 @@ class _Judge:
         return bins[key]
 
 
-def _notes(tuning: Tuning, outcome: Outcome, folds: int) -> Iterator[str]:
+def _notes(tuning: Tuning, outcome: Outcome, folds: int) -> Iterator[Note]:
     best = f"tuned on {folds} forward folds: {tuning.metric} {outcome.value:.4f} in trial"
     best += f" {outcome.number} of {outcome.trials} ({outcome.given_up} given up early)"
+    zh = f"在 {folds} 个向前的折上调参：{tuning.metric} {outcome.value:.4f}，"
+    zh += f"第 {outcome.number} 次试验，共 {outcome.trials} 次，提前放弃 {outcome.given_up} 次"
     if outcome.declared is not None:
         best += f", declared parameters {outcome.declared:.4f}"
-    yield best
+        zh += f"，声明的参数为 {outcome.declared:.4f}"
+    yield Note(best, zh)
     if folds < tuning.folds:
-        yield f"{folds} of {tuning.folds} inner folds hold ripe rows of both classes"
+        yield Note(
+            f"{folds} of {tuning.folds} inner folds hold ripe rows of both classes",
+            f"{tuning.folds} 个内部折中只有 {folds} 个含两类成熟样本",
+        )
     if outcome.died:
-        yield f"{outcome.died} trials died {ATTEMPTS} times and were left out"
+        yield Note(
+            f"{outcome.died} trials died {ATTEMPTS} times and were left out",
+            f"{outcome.died} 次试验中断 {ATTEMPTS} 次，已略去",
+        )

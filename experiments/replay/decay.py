@@ -28,8 +28,9 @@ from scoring.champion import read_history
 from scoring.matrix import to_matrix
 from scoring.scorer import Scorer
 from training.experiment import find_experiment
-from training.fit import Rows, fit, margins
+from training.fit import fit, margins
 from training.metrics import evaluate_scores
+from training.rows import Rows
 from training.training_set import chosen_features, scored_features
 
 Floats = npt.NDArray[np.float64]
@@ -83,7 +84,7 @@ def _told_everything(
     )
     fitted = fit(experiment, features, taught, Settings().threads)
     margin = margins(fitted.booster, matrix[~early])
-    return margin, fitted.calibrator.probability(margin)
+    return margin, fitted.calibrator.probability(margin, matrix[~early])
 
 
 def _figures(margin: Floats, probability: Floats, label: Floats) -> dict[str, Any]:

@@ -22,6 +22,10 @@ from scoring.ledger.tables import clue_states as clue_states
 from scoring.ledger.tables import keys as keys
 from scoring.ledger.tables import metadata as metadata
 from scoring.ledger.tables import orders as orders
+from scoring.ledger.tables import queue_mark as queue_mark
+from scoring.ledger.tables import queue_offices as queue_offices
+from scoring.ledger.tables import queue_places as queue_places
 from scoring.ledger.tables import scores_given as scores_given
 from scoring.ledger.tables import shadow_scores as shadow_scores
+from scoring.ledger.tables import watches as watches
 from scoring.ledger.writer import ScoreWriter as ScoreWriter

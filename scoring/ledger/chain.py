@@ -19,7 +19,9 @@ import sqlalchemy as sa
 from scoring.ledger.tables import audit, audit_head
 
 GENESIS = "0" * 64
-Kind = Literal["scores", "registered", "transition", "outcomes", "promotion", "key", "read"]
+Kind = Literal[
+    "scores", "registered", "transition", "outcomes", "promotion", "key", "read", "watch"
+]
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,70 @@ orders = sa.Table(
     sa.Column("verify_until", sa.DateTime, nullable=False),
     sa.Column("exploration", sa.Boolean, nullable=False),
     sa.Column("drawing_probability", sa.Float, nullable=False),
+    # What ties and lots were drawn from (null: ordered before that was kept), and whether the lot
+    # was one of the floor.
+    sa.Column("seed", sa.String(200)),
+    sa.Column("floor", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Index("ix_orders_office", "office_id", "ordered_at"),
+)
+# The ranking as it stands this week, kept so that a page of it is an indexed query. All of it can
+# be made again from clue_states; `queue_mark` tells up to which audit row it is true.
+queue_places = sa.Table(
+    "queue_places",
+    metadata,
+    sa.Column("clue_id", sa.String(200), primary_key=True),
+    sa.Column("office_id", sa.String(200), nullable=False),
+    # 0 within capacity, 1 below the line; then by minus the value.
+    sa.Column("below", sa.Integer, nullable=False),
+    sa.Column("minus_value", sa.Float, nullable=False),
+    sa.Column("rank", sa.Integer, nullable=False),
+    sa.Column("margin", sa.Float, nullable=False),
+    sa.Column("urgency", sa.Float, nullable=False),
+    sa.Column("probability", sa.Float, nullable=False),
+    sa.Column("exploration", sa.Boolean, nullable=False),
+    sa.Column("floor", sa.Boolean, nullable=False),
+    sa.Column("drawing_probability", sa.Float, nullable=False),
+    sa.Column("supervision_model", sa.String(200)),
+    sa.Column("raised_at", sa.DateTime, nullable=False),
+    sa.Column("score_id", Number),
+    sa.Index("ix_queue_places_all", "below", "minus_value", "clue_id"),
+    sa.Index("ix_queue_places_office", "office_id", "below", "minus_value", "clue_id"),
+)
+queue_offices = sa.Table(
+    "queue_offices",
+    metadata,
+    sa.Column("office_id", sa.String(200), primary_key=True),
+    sa.Column("week", sa.String(8), nullable=False),
+    sa.Column("stale", sa.Boolean, nullable=False),
+    sa.Column("total", sa.Integer, nullable=False),
+    sa.Column("within", sa.Integer, nullable=False),
+    sa.Column("seed", sa.String(200), nullable=False),
+)
+queue_mark = sa.Table(
+    "queue_mark",
+    metadata,
+    sa.Column("mark_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("seq", Number, nullable=False),
+    sa.Column("week", sa.String(8), nullable=False),
+    # Which version of the records the ends of clues were last taken from.
+    sa.Column("ends", sa.String(64), nullable=False),
+)
+# Offices that look on: those that supervise the handling of a clue, those an overdue one came to.
+watches = sa.Table(
+    "watches",
+    metadata,
+    sa.Column("watch_id", Number, primary_key=True, autoincrement=True),
+    sa.Column("clue_id", sa.String(200), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("office_id", sa.String(200), nullable=False),
+    sa.Column("since", sa.DateTime, nullable=False),
+    # The deadline that was missed; of supervision, when it began.
+    sa.Column("about", sa.DateTime, nullable=False),
+    sa.Column("by", sa.String(200), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("ended_at", sa.DateTime),
+    sa.UniqueConstraint("clue_id", "kind", "office_id", "about", name="uq_watches"),
+    sa.Index("ix_watches_office", "office_id", "ended_at"),
 )
 keys = sa.Table(
     "keys",

@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 
-from base.errors import CluesError
+from base.errors import CluesError, NotReady
 from serving.access import COOKIE, NoKey, find_principal, service_of, visitor_of
 from serving.bounds import read_body
 from serving.clearance import cleared
@@ -22,7 +22,14 @@ from serving.console.evidence import evidence_tables
 from serving.console.words import words_of
 from serving.queue import queue_page
 from serving.refusals import status_of
-from serving.routes.clues import reasons_for, require_clue, seen_clue
+from serving.routes.clues import (
+    checks_for,
+    evidence_for,
+    reasons_for,
+    require_clue,
+    seen_clue,
+    similar_for,
+)
 
 router = APIRouter(include_in_schema=False)
 FOLDER = Path(__file__).parent / "pages"
@@ -127,6 +134,39 @@ def clue(request: Request, clue_id: str, language: Language = "zh") -> Response:
             cleared(who, service.home.jurisdiction),
         ),
     )
+
+
+@router.get("/console/clues/{clue_id}/evidence/{feature}")
+def evidence(
+    request: Request,
+    clue_id: str,
+    feature: str,
+    language: Language = "zh",
+    after: Annotated[int, Query(ge=0, le=10**9)] = 0,
+) -> Response:
+    """The records behind one reason, page by page."""
+    try:
+        who = visitor_of(request)
+        told = evidence_for(service_of(request), who, clue_id, feature, language, 50, after)
+    except CluesError as error:
+        return _refused(request, language, error)
+    return _page(request, "evidence.html", language, told=told)
+
+
+@router.get("/console/clues/{clue_id}/further")
+def further(request: Request, clue_id: str, language: Language = "zh") -> Response:
+    """What to check next, and what became of clues like this one."""
+    service = service_of(request)
+    try:
+        who = visitor_of(request)
+        similar = similar_for(service, who, clue_id, language, 10)
+        try:
+            checks = checks_for(service, who, clue_id, language, 5)["checks"]
+        except NotReady:  # a scorer of before reference rows were kept
+            checks = []
+    except CluesError as error:
+        return _refused(request, language, error)
+    return _page(request, "further.html", language, similar=similar, checks=checks)
 
 
 def _refused(request: Request, language: Language, error: CluesError) -> Response:

@@ -42,7 +42,7 @@ def get_reasons(
     clue_id: str,
     language: AskedLanguage = "zh",
     reasons: Annotated[int, Query(ge=0, le=100)] = 10,
-    evidence: Annotated[int, Query(ge=0, le=100)] = 0,
+    evidence: Annotated[int, Query(ge=0, le=100)] = 5,
 ) -> dict[str, Any]:
     """The newest score given to the clue, with its reasons in words.
 

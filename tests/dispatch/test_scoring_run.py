@@ -16,7 +16,8 @@ from base.errors import NotFound, NotReady, Refused
 from base.moment import FixedClock
 from base.progress import silent
 from clues.register import read_clues
-from dispatch.scoring_run import explain_clue, load_champion, score_at, score_clues
+from dispatch.score_clues import score_clues
+from dispatch.scoring_run import explain_clue, load_champion, score_at
 from governance.home import Home
 from governance.intake import admit_table
 from scoring.champion import write_champion

@@ -77,3 +77,38 @@ def test_the_fingerprint_follows_every_part_of_the_definitions() -> None:
     fingerprints = {load(declared).fingerprint for declared in others}
     assert len(fingerprints) == len(others)
     assert base not in fingerprints
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ({"key": {"person": "paid"}}, "person (string) of the clue and paid (boolean) of payments"),
+        ({"key": {"raised": "cents"}}, "raised (timestamp) of the clue and cents (integer)"),
+        ({"features": [{"kind": "rank", "column": "cents", "of": "agency"}]}, "agency (string)"),
+        ({"features": [{"kind": "rank", "column": "cents", "of": "raised"}]}, "raised (timestamp)"),
+    ],
+)
+def test_values_that_are_never_equal_or_no_numbers_are_refused(
+    parts: dict[str, Any], told: str
+) -> None:
+    """A key of two kinds would count nothing, a rank of a text could not be told."""
+    for feature in parts.get("features", []):
+        feature["sentence"] = {"zh": "{value}", "en": "{value}"}
+    sources = {**worlds.SOURCES, "payments": {**worlds.SOURCES["payments"], "paid": "boolean"}}
+    clue_columns = {**worlds.CLUE_COLUMNS, "raised": "timestamp"}
+    with pytest.raises(Refused) as refusal:
+        load_features(changed(**parts), sources=sources, clue_columns=clue_columns)
+    assert told in str(refusal.value)
+
+
+def test_a_plain_text_or_time_is_no_number() -> None:
+    """It wants type: category, or a number of days from the supervision model."""
+    for column, cure in (("agency", "type: category"), ("raised", "days or years")):
+        plain = {"name": "f", "column": column, "sentence": {"zh": "{value}", "en": "{value}"}}
+        with pytest.raises(Refused) as refusal:
+            load_features(
+                {"columns": [plain]},
+                sources=worlds.SOURCES,
+                clue_columns={**worlds.CLUE_COLUMNS, "raised": "timestamp"},
+            )
+        assert cure in refusal.value.cure

@@ -19,7 +19,7 @@ from features.definition import load_features
 from scoring.bundle import REFERENCE, ScoredFeature, bundle_digest, read_reference
 from scoring.leaves import leaves_of
 from scoring.matrix import to_matrix
-from scoring.next_checks import Fact, facts_of, next_checks
+from scoring.next_checks import LEAST_WORTH, Fact, facts_of, next_checks
 from scoring.scorer import Scorer, table_of_rows
 
 FACTS = (Fact((0,), None), Fact((1,), "payments", age=1), Fact((2,), None), Fact((0, 2), None))
@@ -99,7 +99,7 @@ def test_checks_are_those_of_a_plain_loop(
     expected = {}
     for fact in FACTS:
         found = by_a_loop(scorer, folder, fact, values)
-        if found is not None:
+        if found is not None and found[0] * found[1] >= LEAST_WORTH:
             expected[fact.places] = found
     assert {check.fact.places for check in told} == set(expected)
     for check in told:

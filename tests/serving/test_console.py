@@ -101,3 +101,21 @@ def test_an_administrator_neither_scores_nor_reads_clues(served: Any) -> None:
     key = served.key("administrator")["authorization"].split()[1]
     served.client.post("/console", data={"key": key})
     assert served.client.get("/console/queue").status_code == 403
+
+
+def test_a_reason_leads_to_its_records_and_to_what_to_do_next(visitor: Any) -> None:
+    """The link on a reason's sentence opens its records; the further page opens too."""
+    page = visitor.client.get("/console/queue?language=en").text
+    link = re.findall(r'href="(/console/clues/[^"]+)"', page)[0]
+    clue = visitor.client.get(link).text
+    reasons = re.findall(r'href="(/console/clues/[^"]+/evidence/[^"]+)"', clue)
+    assert reasons
+    for reason in reasons:
+        records = visitor.client.get(reason)
+        assert records.status_code == 200
+        assert "records" in records.text or "stands in the clue itself" in records.text
+    further = re.findall(r'href="(/console/clues/[^"]+/further[^"]*)"', clue)
+    told = visitor.client.get(further[0])
+    assert told.status_code == 200
+    assert "Nothing is left to look up" in told.text
+    assert "No clue like this one has ended yet" in told.text

@@ -13,6 +13,7 @@ from told_hamlet import NOON, Asking, told_hamlet
 from base.moment import FixedClock
 from features.classified import classifications
 from governance.intake import admit_table
+from governance.jurisdiction import load_jurisdiction
 from scoring.ledger import latest_score
 
 COUNT = "own_payments__count_all"
@@ -137,3 +138,10 @@ def test_a_feature_shows_what_it_adds_up_and_filters_by_not_its_key(asking: Aski
     assert shown[COUNT] == frozenset()
     assert shown["amount_cents"] == {"restricted"}
     assert shown[SHARE] == {"internal"}
+
+
+def test_a_clue_column_is_classified_as_in_the_records_it_comes_from() -> None:
+    """anhui's contracts restrict identity and telephone numbers: so are those of its clues."""
+    classified = load_jurisdiction("anhui").clue_classifications
+    assert classified["subject_id"] == classified["phone_id"] == "restricted"
+    assert classified["amount_cents"] == "internal"

@@ -11,8 +11,8 @@ from training_worlds import asked, drawn_rows, scored
 
 from training.baselines import Ranking, rank_by
 from training.experiment import Baseline
-from training.fit import Rows
 from training.metrics import evaluate_scores
+from training.rows import Rows
 
 FEATURES = scored(6, categories=(2,))
 TRAIN, TEST = drawn_rows(1_200, seed=1), drawn_rows(900, seed=2)

@@ -11,16 +11,16 @@ from training_worlds import asked, drawn_rows, scored
 
 from base.errors import Refused
 from scoring.calibration import SigmoidCalibrator
+from training.calibrate import _sigmoid
 from training.experiment import Experiment
 from training.fit import (
-    Rows,
-    _calibrated,
     earlier_share,
     fit,
     grow_trees,
     margins,
     monotone_constraints,
 )
+from training.rows import Rows
 
 FEATURES = scored(6, categories=(2,))
 
@@ -184,7 +184,7 @@ def test_a_weighted_calibrator_is_that_of_rows_repeated() -> None:
     label = (draw.random(3_000) < 1 / (1 + np.exp(0.5 - 0.7 * margin))).astype(np.float64)
     weight = np.where(label > 0, 1.0, draw.integers(1, 4, 3_000))
     moment, subject = np.zeros(3_000, np.int64), np.full(3_000, "p")
-    found = _calibrated(margin, Rows(margin[:, None], label, moment, subject, weight))
+    found = _sigmoid(margin, Rows(margin[:, None], label, moment, subject, weight))
     often = np.repeat(np.arange(3_000), weight.astype(int))
     wanted = SigmoidCalibrator.fit(margin[often], label[often])
     assert found.slope == pytest.approx(wanted.slope, abs=2e-3)
@@ -199,7 +199,7 @@ def test_a_calibrator_never_turns_the_order_round() -> None:
     margin = np.linspace(-2, 2, 400)
     label = (margin < 0).astype(np.float64)
     moment, subject = np.zeros(400, np.int64), np.full(400, "p")
-    found = _calibrated(margin, Rows(margin[:, None], label, moment, subject, np.ones(400)))
+    found = _sigmoid(margin, Rows(margin[:, None], label, moment, subject, np.ones(400)))
     said = found.probability(margin)
     assert (np.diff(said) >= 0).all()
     assert said.mean() == pytest.approx(0.5, abs=0.01)

@@ -153,6 +153,27 @@ def test_a_column_that_no_clue_has(
     assert "function" in told.cure or "amount_cents" in told.cure
 
 
+@pytest.mark.parametrize(
+    ("declared", "where", "got"),
+    [
+        ({"fairness": ["clue_id"]}, "fairness", "clue_id with"),
+        ({"features": {"exclude": ["*"]}}, "features.exclude", "all "),
+    ],
+)
+def test_what_leaves_nothing_to_compare_or_to_learn_from(
+    province: Home,
+    clock: FixedClock,
+    tmp_path: Path,
+    declared: dict[str, Any],
+    where: str,
+    got: str,
+) -> None:
+    """A column whose values are nearly all different groups nothing; nor do no features teach."""
+    told = refusal(asked_home(province, tmp_path, **declared), clock)
+    assert told.where == where
+    assert told.got.startswith(got)
+
+
 def test_tests_that_overlap(province: Home, clock: FixedClock, tmp_path: Path) -> None:
     """The same month tested twice would count twice."""
     twice = [SPLITS[0], {**SPLITS[1], "test_from": "2024-08-01"}]

@@ -13,7 +13,7 @@ import pytest
 from base.moment import FixedClock
 from base.progress import silent
 from governance.home import Home
-from scoring.bundle import read_manifest
+from scoring.bundle import read_manifest, read_reference
 from scoring.champion import read_champion
 from scoring.registry import CHAMPION, client, registered_name
 from scoring.scorer import Scorer
@@ -44,6 +44,23 @@ def test_the_training_set_is_kept_under_its_digest(province: Home) -> None:
     assert weight.min() > 0
     assert weight.mean() == pytest.approx(1)
     assert not any(name.startswith("office_habit") for name in names)
+
+
+def test_a_bundle_keeps_rows_of_the_training_set_for_facts_that_are_missing(
+    province: Home,
+) -> None:
+    """At most 256, spread over it from the first to the last, in the manifest's order."""
+    folder = province.scorers / read_champion(province.scorers).scorer
+    manifest = read_manifest(folder)
+    kept = pq.read_table(province.training_sets / f"{manifest.training_set}.parquet")
+    taught = [
+        tuple(row.values())
+        for row in kept.select([feature.name for feature in manifest.features]).to_pylist()
+    ]
+    rows = read_reference(folder).rows
+    assert 100 < len(rows) <= 256
+    assert (rows[0], rows[-1]) == (taught[0], taught[-1])
+    assert set(rows) <= set(taught)
 
 
 def test_the_run_can_be_found_in_the_tracking_store(province: Home) -> None:

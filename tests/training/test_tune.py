@@ -21,8 +21,8 @@ from training_worlds import DAY, START, asked, drawn_rows
 from tuning_worker import TRIALS, TUNING, small_question, tune_small
 
 from base.errors import NotReady, Refused
-from training.fit import Rows
 from training.metrics import hits_in_top
+from training.rows import Rows
 from training.tune import Tuned, inner_folds, judge_scores
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -256,8 +256,8 @@ def test_one_study_is_run_by_one_process(tmp_path: Path, undisturbed: Tuned) -> 
 @pytest.mark.parametrize("threads", [1, 4])
 def test_parameters_lightgbm_does_not_take_are_refused(tmp_path: Path, threads: int) -> None:
     """The values that failed are told, and where they were declared."""
-    ranges = {"feature_fraction": {"low": 1.5, "high": 2.5}}
-    with pytest.raises(Refused, match=r"tuning\.ranges.*feature_fraction"):
+    ranges = {"boosting": {"choices": ["rf"]}}
+    with pytest.raises(Refused, match=r"tuning\.ranges.*boosting"):
         tune_small(tmp_path, small_question(tuning={"trials": 9, "ranges": ranges}), threads)
 
 

@@ -10,6 +10,7 @@ import math
 import shutil
 from collections.abc import Iterator
 from datetime import datetime
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ EVERYTHING: dict[str, Any] = {
     ],
     "learning_curve": [0.5],
     "fairness": ["function"],
+    "capacity": ["5%"],
 }
 
 
@@ -148,12 +150,19 @@ def test_every_ranking_is_judged_naively_and_weighted(
 def test_what_a_reader_must_know_is_noted(
     answered: tuple[Home, TrainResult, dict[str, Any]],
 ) -> None:
-    """Tuning, weights, early stopping, a rival without a file."""
-    _, _, told = answered
+    """Tuning, weights, early stopping, an absent rival; the report has each in Chinese too."""
+    _, result, told = answered
+    report = result.report.read_text("utf-8")
+    for judged in result.judged:
+        for note in judged.fitted.notes:
+            assert escape(note.zh) in report
+            assert any(character >= "\u4e00" for character in note.zh)
     assert "rival lost is not compared: no file lost_1.csv, lost_2.csv" in told["warnings"][0]
     notes = " ".join(told["splits"][-1]["notes"])
     for words in ("drawn by lot", "tuned on", "stopped at", "test selection"):
         assert words in notes
+    assert list(told["metrics"]["cases_found"]) == ["5", "10", "20", "30"]
+    assert told["intervals"]["scorer"]["cases_found/5"]
     point = told["learning_curve"][0]
     assert point["share"] == 0.5
     assert 0 < point["rows"] < told["splits"][-1]["train_clues"]

@@ -13,7 +13,7 @@ from hamlet_scorer import write_hamlet_bundle
 
 from base.moment import FixedClock
 from base.progress import silent
-from dispatch.scoring_run import score_clues
+from dispatch.score_clues import score_clues
 from governance.home import Home
 from scoring.champion import write_champion
 from serving.app import create_app

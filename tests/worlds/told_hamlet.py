@@ -14,7 +14,7 @@ from hamlet_scorer import write_hamlet_bundle
 from base.moment import FixedClock
 from base.progress import silent
 from clues.register import read_clues
-from dispatch.scoring_run import score_clues
+from dispatch.score_clues import score_clues
 from governance.home import Home
 from governance.intake import admit_table
 from scoring.champion import write_champion

@@ -9,7 +9,7 @@ import numpy as np
 from base.bilingual import Bilingual
 from scoring.bundle import ScoredFeature
 from training.experiment import Experiment
-from training.fit import Rows
+from training.rows import Rows
 
 DAY = 86_400_000_000
 START = 19_000 * DAY

@@ -1,0 +1,215 @@
+"""Oversight: what is overdue, who must look on, and handling supervised from above (督办).
+
+An overdue clue comes to the office above; a week later, still overdue, to the one above that. Who
+is told is kept once per missed deadline, however often the list is gone through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from base.errors import Conflict, NotAllowed, NotFound, Refused
+from base.moment import Clock
+from dispatch.offices import Offices
+from dispatch.standing import insert_new, standing
+from scoring.ledger import clue_states, watches, writing
+from scoring.ledger.chain import Entry, append
+
+Deadline = Literal["accept", "verify"]
+EVERY_DAYS = 7
+TO_ACCEPT, TO_VERIFY = ("dispatched",), ("accepted", "verifying", "supplement")
+ESCALATED, SUPERVISED = "escalated", "supervised"
+PLATFORM = "platform"
+
+
+@dataclass(frozen=True)
+class Overdue:
+    """A clue past a deadline; `days` late, in whole days."""
+
+    clue_id: str
+    office_id: str | None
+    state: str
+    deadline: Deadline
+    until: datetime
+    days: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**asdict(self), "until": self.until.isoformat()}
+
+
+def overdue(
+    ledger: sa.Engine, offices: Collection[str] | None, now: datetime, limit: int = 1_000
+) -> list[Overdue]:
+    """Clues of some offices (None: all) that missed their deadline, the latest first."""
+    with ledger.connect() as connection:
+        return overdue_in(connection, offices, now, limit)
+
+
+def overdue_in(
+    connection: sa.Connection, offices: Collection[str] | None, now: datetime, limit: int
+) -> list[Overdue]:
+    """The same in the caller's transaction."""
+    c = clue_states.c
+    found: list[Overdue] = []
+    kinds: list[tuple[Deadline, Any, tuple[str, ...]]] = [
+        ("accept", c.accept_until, TO_ACCEPT),
+        ("verify", c.verify_until, TO_VERIFY),
+    ]
+    for deadline, until, states in kinds:
+        query = sa.select(c.clue_id, c.office_id, c.state, until.label("until")).where(
+            c.open.is_(True), c.state.in_(states), until < now
+        )
+        if offices is not None:
+            query = query.where(c.office_id.in_(sorted(offices)))
+        found += [
+            Overdue(**row, deadline=deadline, days=(now - row["until"]).days)
+            for row in connection.execute(query.order_by(until, c.clue_id).limit(limit)).mappings()
+        ]
+    return sorted(found, key=lambda each: (each.until, each.clue_id))[:limit]
+
+
+def escalate(ledger: sa.Engine, offices: Offices, clock: Clock, limit: int = 10_000) -> int:
+    """Bring every overdue clue before the offices above; returns how many were told anew."""
+    now, told = clock.now(), 0
+    with writing(ledger) as connection:
+        rows = [
+            _watch(each.clue_id, ESCALATED, above, now, each.until, PLATFORM, each.deadline)
+            for each in overdue_in(connection, None, now, limit)
+            for above in offices_above(offices, each.office_id, 1 + each.days // EVERY_DAYS)
+        ]
+        for row in rows:
+            keep = insert_new(connection, watches).values(row).returning(watches.c.watch_id)
+            if connection.execute(keep).first() is not None:
+                told += 1
+                append(connection, [_entry(row)])
+    return told
+
+
+def offices_above(offices: Offices, office_id: str | None, steps: int) -> list[str]:
+    """The nearest `steps` offices above one, as far as the tree reaches."""
+    found: list[str] = []
+    at = offices.by_id.get(office_id or "")
+    while at is not None and at.parent is not None and len(found) < steps:
+        found.append(at.parent)
+        at = offices.by_id.get(at.parent)
+    return found
+
+
+def supervise(
+    ledger: sa.Engine,
+    offices: Offices,
+    clue_id: str,
+    *,
+    office_id: str,
+    by: str,
+    role: str,
+    clock: Clock,
+    reason: str,
+) -> dict[str, Any]:
+    """Let an office above supervise the handling of a clue. Raises NotAllowed for anybody but a
+    dispatcher, NotFound for a clue outside the office's subtree (or none), Refused without a
+    reason or for the office that handles it, Conflict where the office supervises it already."""
+    if role != "dispatcher":
+        raise NotAllowed(wanted="the role dispatcher", got=role, cure="ask the command centre")
+    if not reason.strip():
+        raise Refused(wanted="a reason", got="none", cure="say why", where="reason")
+    now = clock.now()
+    with writing(ledger) as connection:
+        row = standing(connection, [clue_id], lock=True).get(clue_id)
+        below = offices.subtree(office_id)
+        if row is None or not row["open"] or row["office_id"] not in below:
+            raise NotFound(
+                wanted="an open clue of your offices", got="none", cure="check the clue's id"
+            )
+        if row["office_id"] == office_id:
+            raise Refused(
+                wanted="an office above the one that handles it",
+                got="that office itself",
+                cure="let the office above supervise",
+                where="office_id",
+            )
+        if _watching(connection, clue_id, SUPERVISED, office_id):
+            raise Conflict(
+                wanted="a clue that the office does not supervise",
+                got="one that it does",
+                cure="nothing to do",
+            )
+        kept = _watch(clue_id, SUPERVISED, office_id, now, now, by, reason.strip())
+        connection.execute(sa.insert(watches), [kept])
+        append(connection, [_entry(kept)])
+    return _told(kept)
+
+
+def end_supervision(
+    ledger: sa.Engine, clue_id: str, *, office_id: str, clock: Clock, by: str
+) -> int:
+    """End what an office supervises of a clue; returns how many watches ended."""
+    with writing(ledger) as connection:
+        ended = connection.execute(
+            sa.update(watches)
+            .where(watches.c.clue_id == clue_id, watches.c.office_id == office_id)
+            .where(watches.c.kind == SUPERVISED, watches.c.ended_at.is_(None))
+            .values(ended_at=clock.now())
+        ).rowcount
+        if ended:
+            body = {"kind": "supervision_ended", "office_id": office_id}
+            append(connection, [Entry("watch", by, clue_id, body, clock.now())])
+    return ended
+
+
+def watched(ledger: sa.Engine, offices: Collection[str] | None) -> list[dict[str, Any]]:
+    """What offices (None: all) look on at: open watches of open clues, the oldest first."""
+    query = (
+        sa.select(watches, clue_states.c.state, clue_states.c.office_id.label("handled_by"))
+        .join(clue_states, clue_states.c.clue_id == watches.c.clue_id)
+        .where(watches.c.ended_at.is_(None), clue_states.c.open.is_(True))
+        .order_by(watches.c.since, watches.c.watch_id)
+    )
+    if offices is not None:
+        query = query.where(watches.c.office_id.in_(sorted(offices)))
+    with ledger.connect() as connection:
+        return [_told(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def _watching(connection: sa.Connection, clue_id: str, kind: str, office_id: str) -> bool:
+    query = sa.select(watches.c.watch_id).where(
+        watches.c.clue_id == clue_id,
+        watches.c.kind == kind,
+        watches.c.office_id == office_id,
+        watches.c.ended_at.is_(None),
+    )
+    return connection.execute(query).first() is not None
+
+
+def _watch(
+    clue_id: str, kind: str, office_id: str, now: datetime, about: datetime, by: str, reason: str
+) -> dict[str, Any]:
+    return {
+        "clue_id": clue_id,
+        "kind": kind,
+        "office_id": office_id,
+        "since": now,
+        "about": about,
+        "by": by,
+        "reason": reason,
+        "ended_at": None,
+    }
+
+
+def _entry(row: dict[str, Any]) -> Entry:
+    body = {"kind": row["kind"], "office_id": row["office_id"], "about": row["about"].isoformat()}
+    return Entry("watch", row["by"], row["clue_id"], body, row["since"])
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    times = {
+        name: row[name].isoformat() if row.get(name) else None
+        for name in ("since", "about", "ended_at")
+    }
+    return {**row, **times}

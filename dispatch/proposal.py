@@ -1,0 +1,217 @@
+"""Proposals: what the ranking would have an office do this week; a dispatcher confirms.
+
+    propose -> look -> confirm (one, some or all, in one transaction) -> deadlines run
+
+Nothing is dispatched by the ranking itself. A proposal names the version of the clue that was
+looked at: whatever moved meanwhile is a conflict, and then nothing of the batch is dispatched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from base.errors import Conflict, NotAllowed, NotFound, Refused
+from base.moment import Clock
+from dispatch.life_cycle import Deadlines
+from dispatch.order import DISPATCHER, dispatch_in
+from dispatch.ranking import Ranked
+from dispatch.standing import standing
+from dispatch.transition import move_in
+from dispatch.week import OfficeWeek, Ways, office_week
+from scoring.idempotency import Asked, once
+from scoring.ledger import writing
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A place in an office's week and the clue for it. `from_office`: the sister office that the
+    clue would come from (None: the office's own). `version`: of the clue, as it was looked at."""
+
+    place: Ranked
+    probability: float
+    state: str
+    version: int
+    supervision_model: str | None
+    from_office: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, flat."""
+        others = asdict(replace(self, place=None))  # type: ignore[arg-type]
+        others.pop("place")
+        return {**asdict(self.place), **others}
+
+
+def propose(
+    ledger: sa.Engine, ways: Ways, office_id: str, now: datetime, gone: Collection[str] = ()
+) -> list[Proposal]:
+    """What the office would take this week: its own clues within capacity, then, where the rules
+    allow balance and places are left, the best that sister offices have no hands for.
+
+    Raises NotFound for an office that is not declared.
+    """
+    ways.offices.office(office_id)
+    with ledger.connect() as connection:
+        own = office_week(connection, ways, office_id, now, gone)
+        proposals = [_proposed(own, each) for each in own.ranked if each.within_capacity]
+        free = own.places - len(proposals)
+        if free > 0 and ways.rules.balance == "within_city":
+            for sister in sisters(ways, office_id):
+                theirs = office_week(connection, ways, sister, now, gone)
+                proposals += [
+                    _proposed(theirs, replace(each, office_id=office_id), sister)
+                    for each in theirs.ranked
+                    if not each.within_capacity
+                ]
+    own_ones = [each for each in proposals if each.from_office is None]
+    others = [each for each in proposals if each.from_office is not None]
+    others.sort(key=lambda each: (-each.place.margin - each.place.urgency, each.place.clue_id))
+    return own_ones + others[: max(0, free)]
+
+
+def sisters(ways: Ways, office_id: str) -> list[str]:
+    """Offices below the same one above; none for the province itself."""
+    above = ways.offices.office(office_id).parent
+    return [
+        office.office_id
+        for office in ways.offices.offices
+        if above is not None and office.parent == above and office.office_id != office_id
+    ]
+
+
+def _proposed(week: OfficeWeek, each: Ranked, sister: str | None = None) -> Proposal:
+    row = week.rows[each.clue_id]
+    return Proposal(
+        each,
+        float(row["probability"]),
+        row["state"],
+        int(row["version"]),
+        row["supervision_model"],
+        sister,
+    )
+
+
+def confirm(
+    ledger: sa.Engine,
+    proposals: Sequence[Proposal],
+    *,
+    by: str,
+    role: str,
+    offices: Collection[str] | None,
+    clock: Clock,
+    deadlines: Deadlines | None = None,
+    idempotency_key: str | None = None,
+) -> dict[str, Any]:
+    """Dispatch the proposed clues, all or none; returns `dispatched`, each as it stands then.
+
+    `offices`: those the caller covers (None: all). The same key again changes nothing and returns
+    the same. Raises NotAllowed for anybody but a dispatcher, Conflict where a clue moved since it
+    was proposed, NotFound where one is not of the caller's offices.
+    """
+    _require_dispatcher(role)
+
+    def work(connection: sa.Connection) -> dict[str, Any]:
+        rows = standing(connection, [each.place.clue_id for each in proposals], lock=True)
+        told = []
+        for each in sorted(proposals, key=lambda one: one.place.clue_id):
+            row = rows.get(each.place.clue_id)
+            if row is None:
+                raise NotFound(
+                    wanted="a clue of your offices", got="none", cure="look at the queue again"
+                )
+            if row["version"] != each.version:
+                raise _moved_on(row)
+            told.append(
+                dispatch_in(
+                    connection,
+                    each.place,
+                    row,
+                    by=by,
+                    offices=offices,
+                    at=clock.now(),
+                    deadlines=deadlines or Deadlines(),
+                )
+            )
+        return {"dispatched": told}
+
+    if idempotency_key is None:
+        with writing(ledger) as connection:
+            return work(connection)
+    request = [[each.place.clue_id, each.place.office_id, each.version] for each in proposals]
+    return once(ledger, Asked.of(by, idempotency_key, request), clock, work).body
+
+
+def reassign(
+    ledger: sa.Engine,
+    clue_id: str,
+    office_id: str,
+    *,
+    by: str,
+    role: str,
+    ways: Ways,
+    offices: Collection[str] | None,
+    expects: str | int | None,
+    clock: Clock,
+    reason: str,
+    deadlines: Deadlines | None = None,
+) -> dict[str, Any]:
+    """Give a dispatched or accepted clue to another office: returned with the reason, triaged and
+    dispatched anew, in one transaction; deadlines begin again.
+
+    Raises NotAllowed for anybody but a dispatcher, NotFound for an unknown office or clue, Refused
+    for the office it is at already, Conflict where it moved meanwhile.
+    """
+    _require_dispatcher(role)
+    ways.offices.office(office_id)
+    now = clock.now()
+    with writing(ledger) as connection:
+        row = standing(connection, [clue_id], lock=True).get(clue_id)
+        if row is not None and row["office_id"] == office_id:
+            raise Refused(
+                wanted="another office",
+                got="the one it is at",
+                cure="nothing to do",
+                where="office",
+            )
+        steps: list[tuple[str, str, str, dict[str, str]]] = [
+            # The office above returns it in the place of the one that has it.
+            ("returned", "reviewer", reason, {}),
+            ("triaged", DISPATCHER, "", {}),
+            ("dispatched", DISPATCHER, "", {"office_id": office_id}),
+        ]
+        told: dict[str, Any] = {}
+        for to, as_role, why, facts in steps:
+            told = move_in(
+                connection,
+                clue_id,
+                to,
+                by=by,
+                role=as_role,
+                offices=offices,
+                expects=expects,
+                at=now,
+                reason=why,
+                facts=facts,
+                deadlines=deadlines,
+            )
+            expects = told["version"]
+    return told
+
+
+def _require_dispatcher(role: str) -> None:
+    if role != DISPATCHER:
+        raise NotAllowed(wanted="the role dispatcher", got=role, cure="ask the command centre")
+
+
+def _moved_on(row: Any) -> Conflict:
+    return Conflict(
+        wanted="clues that stand where they were proposed",
+        got=f"one that is {row['state']}, version {row['version']}",
+        cure="propose again; nothing was dispatched",
+        state=row["state"],
+        version=row["version"],
+    )

@@ -1,0 +1,100 @@
+"""Commands at a terminal: short answers, hints where something must come first, no traceback."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from asked_province import SPLITS, asked_home
+from typer.testing import CliRunner, Result
+
+from cli.main import app
+from clues.register import read_clues
+from governance.home import Home
+from scoring.champion import CHALLENGER, read_champion
+
+OUTCOMES = (
+    "clue_id,status,decided_at,reported_at\nx,case_filed,2024-01-01 00:00:00,2024-01-02 00:00:00\n"
+)
+
+
+def run(*words: object, wanted: int = 0) -> Result:
+    """A command; its exit code is the wanted one and nothing but a refusal was raised."""
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    assert done.exit_code == wanted, done.output
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+    return done
+
+
+@pytest.fixture
+def home(province: Home, tmp_path: Path) -> Home:
+    return Home.open(shutil.copytree(province.path, tmp_path / "home"))
+
+
+def test_training_tells_a_short_table(province: Home, tmp_path: Path) -> None:
+    """A line per ranking, the remarks, and where the rest is; not a screen of JSON."""
+    asked = asked_home(province, tmp_path, splits=SPLITS[-1:])
+    told = run("train", "asked", "--home", asked.path).stdout
+    lines = told.splitlines()
+    assert lines[0].split()[0] == "AUC"
+    assert [line.split()[0] for line in lines[1:5]] == [
+        "scorer",
+        *("base_rate", "severity", "first_come"),
+    ]
+    assert "mean over 1 split: " in told
+    assert "- calibrated forward over" in told
+    assert "report: " in told
+    assert len(told) < 3_000
+    assert max(map(len, lines[:8])) <= 120
+
+
+def test_features_of_a_file_that_cannot_be_used(home: Home, tmp_path: Path) -> None:
+    """Absent, no Parquet, without ids, ids of no clue: each refused, nothing written."""
+    out = tmp_path / "deep" / "features.parquet"
+    wrong, other, unknown = (tmp_path / name for name in ("a.parquet", "b.parquet", "c.parquet"))
+    wrong.write_text("clue_id\n", "utf-8")
+    pq.write_table(pa.table({"id": ["x"]}), other)
+    known = read_clues(home)["clue_id"].to_pylist()[:2]
+    pq.write_table(pa.table({"clue_id": [*known, "x", "y"]}), unknown)
+    for file, told in (
+        (tmp_path / "none.parquet", "no such file"),
+        (wrong, "a Parquet file with a column clue_id"),
+        (other, "a Parquet file with a column clue_id"),
+        (unknown, "2 of 4 that no clue has, such as 'x'"),
+    ):
+        done = run("features", "--clues", file, "--output", out, "--home", home.path, wanted=2)
+        assert told in done.stderr
+    assert not out.exists()
+    pq.write_table(pa.table({"clue_id": known}), unknown)
+    run("features", "--clues", unknown, "--output", out, "--home", home.path)
+    assert sorted(pq.read_table(out)["clue_id"].to_pylist()) == sorted(known)
+
+
+def test_the_champion_is_not_promoted_again(home: Home) -> None:
+    """It would become its own predecessor."""
+    before = read_champion(home.scorers)
+    two = ("--by", "Li", "--approved-by", "Wang")
+    told = run("promote", before.scorer, *two, "--home", home.path, wanted=2).stderr
+    assert "the champion since" in told
+    assert read_champion(home.scorers) == before
+
+
+def test_a_shadow_before_any_request_says_what_must_come_first(home: Home) -> None:
+    """No clue was scored by both: the hint names the service."""
+    note = {"scorer": "f" * 64, "by": "retrain", "set_at": "2026-01-02T12:00:00", "passed": True}
+    (home.scorers / CHALLENGER).write_text(json.dumps(note), "utf-8")
+    told = run("shadow", "--home", home.path)
+    assert "clues: 0" in told.stdout
+    assert "clues serve" in told.stderr
+
+
+def test_outcomes_admitted_as_records_name_the_right_command(home: Home, tmp_path: Path) -> None:
+    """A plain file of outcomes lacks the clue's own columns; `clues outcome` adds them."""
+    file = tmp_path / "outcomes.csv"
+    file.write_text(OUTCOMES, "utf-8")
+    done = run("admit", "outcomes", file, "--home", home.path)
+    assert "clues outcome FILE" in done.stderr
