@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -39,6 +40,10 @@ class Settings(BaseSettings):
     rate_machines: float = Field(default=20_000.0, ge=0)
     # Seconds that browsers are told to insist on https (behind a TLS proxy); 0: not told.
     hsts_seconds: int = Field(default=0, ge=0)
+    # Whether a reply with scores waits until the ledger has them, or they follow behind it.
+    scores_kept: Literal["before_reply", "behind"] = "before_reply"
+    # Where traces are sent (OTLP over HTTP); none: no traces.
+    otel_endpoint: str | None = None
     # The identity provider whose tokens are taken (`iss`); none: keys only.
     oidc_issuer: str | None = None
     # The audience a token must be made for (`aud`).

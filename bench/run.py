@@ -7,7 +7,19 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import batch, chicago, equal, explain, fastprop, features, online, queue, spark, tuning
+from bench import (
+    batch,
+    chicago,
+    equal,
+    explain,
+    fastprop,
+    features,
+    http,
+    online,
+    queue,
+    spark,
+    tuning,
+)
 from bench.measure import Comparison
 
 SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
@@ -21,6 +33,10 @@ SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "features.online": online.comparisons,
     "tune": tuning.comparisons,
     "explain": explain.comparisons,
+    "http.mlflow": http.comparisons,
+    "http.tutorial": http.comparisons,
+    "http.careful": http.comparisons,
+    "http.by_subject": http.by_subject,
     "batch": batch.comparisons,
     "queue.million": queue.million,
 }

@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from base.bilingual import Language
 from scoring.bundle import ScoredFeature
@@ -34,7 +36,7 @@ class Reason:
     points: float | None = None
 
     def as_json(self) -> dict[str, Any]:
-        told = asdict(self)
+        told = dict(vars(self))
         if self.points is None:
             del told["points"]
         return told
@@ -86,8 +88,9 @@ def reasons_of(
     `other` is what remains of the margin, so that what is told always adds up (P-6). A feature
     whose name is in `masked` is told in `other` only.
     """
-    seen = [i for i in range(len(features)) if features[i].name not in masked]
-    order = sorted(seen, key=lambda i: (-abs(contributions[i]), i))[:count]
+    order = np.argsort(-np.abs(np.asarray(contributions)), kind="stable").tolist()
+    if masked:
+        order = [i for i in order if features[i].name not in masked]
     told = tuple(
         Reason(
             feature=features[i].name,
@@ -96,7 +99,7 @@ def reasons_of(
             sentence=sentence(features[i], values[i], language),
             points=points.of(float(contributions[i])) if points else None,
         )
-        for i in order
+        for i in order[:count]
     )
     other = margin - base - math.fsum(reason.contribution for reason in told)
     return Reasons(told, other)

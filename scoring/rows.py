@@ -6,7 +6,7 @@ A request brings one clue; making it a table first takes many times as long as s
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,13 +52,20 @@ class RowScorer:
         self._low = np.array([_bound(feature.minimum, -math.inf) for feature in features])
         self._high = np.array([_bound(feature.maximum, math.inf) for feature in features])
 
-    def score(self, rows: Sequence[list[Value]]) -> ScoredRows:
-        """Score and explain. Raises Refused for an infinite number, as a table of it would."""
+    def score(
+        self, rows: Sequence[list[Value]], ended: Callable[[str], None] = lambda _: None
+    ) -> ScoredRows:
+        """Score and explain. Raises Refused for an infinite number, as a table of it would.
+
+        `ended` is told when the stages `score` and `explain` are over.
+        """
         given = [self._ordered(row) for row in rows]
         matrix, unknown = self._matrix(given)
         scores = self.scorer.score_matrix(matrix, self._flags(matrix, unknown))
         values = self._values(matrix, given)
+        ended("score")
         explanation = self.scorer.explain_matrix(matrix)
+        ended("explain")
         return ScoredRows(self.scorer.digest, scores, explanation, values, matrix)
 
     def _values(self, matrix: Floats, given: list[list[Value]]) -> list[list[Value]]:

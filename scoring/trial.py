@@ -11,16 +11,28 @@ import sys
 from pathlib import Path
 
 from base.errors import CluesError, Refused
+from scoring.bundle import check_bundle
+from scoring.quadrature.engine import warm
 
 TIMEOUT_SECONDS = 60
 
 
 def try_bundle(folder: Path, digest: str, timeout: float = TIMEOUT_SECONDS) -> None:
-    """Refuse a bundle that does not load, or whose golden rows differ, in a sacrificial process."""
+    """Refuse a bundle that does not load, or whose golden rows differ, in a sacrificial process.
+
+    Its digest is checked here first: no process is started for bytes that nobody registered.
+    """
+    check_bundle(folder, digest)
+    warm()  # on a new machine compiling takes seconds, which are not the bundle's
     command = [sys.executable, "-m", "scoring.trial", str(folder), digest]
     try:
         done = subprocess.run(  # noqa: S603  # our own module and a path we made
-            command, capture_output=True, timeout=timeout, check=False, text=True
+            command,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+            encoding="utf-8",
+            errors="replace",  # what a dying process says may be any bytes
         )
     except subprocess.TimeoutExpired:
         _refuse(f"no answer within {timeout:g} s")

@@ -11,13 +11,25 @@ from governance.home import Home
 from serving.access import authorised, require_declared
 from serving.console import pages
 from serving.headers import SafeHeaders
+from serving.logs import set_up_logs
 from serving.openapi import describe
 from serving.quick import QuickScores
 from serving.refusals import add_refusals
-from serving.routes import clues, health, monitoring, queue, reference, scorers, scores
+from serving.routes import (
+    clues,
+    health,
+    metrics,
+    monitoring,
+    queue,
+    reference,
+    scorers,
+    scores,
+)
 from serving.service import Service
+from serving.traces import tracer_by
+from serving.watched import Watched
 
-ROOMS = (scores, clues, queue, scorers, monitoring, health, reference, pages)
+ROOMS = (scores, clues, queue, scorers, monitoring, health, metrics, reference, pages)
 
 
 def create_app(home: Home) -> FastAPI:
@@ -34,6 +46,7 @@ def create_app(home: Home) -> FastAPI:
     app.openapi = partial(describe, app, home.jurisdiction)  # type: ignore[method-assign]
     add_refusals(app)
     app.add_middleware(SafeHeaders, hsts_seconds=app.state.service.settings.hsts_seconds)
+    app.add_middleware(Watched, tracer=tracer_by(app.state.service.settings.otel_endpoint))
     for room in ROOMS:
         app.include_router(room.router)
     require_declared(app)
@@ -42,6 +55,7 @@ def create_app(home: Home) -> FastAPI:
 
 def from_environment() -> FastAPI:
     """For `uvicorn --factory serving.app:from_environment`: the home is CLUES_HOME."""
+    set_up_logs()
     app = create_app(Home.open(Settings().home))
     app.state.service.warm()
     return app

@@ -28,13 +28,13 @@ def asked_clues(
     A clue given by its id alone is read from the register; one of another office is as unknown as
     one that never was (P-10). Raises UnfitMessage, every fault.
     """
-    by_id = [each.clue_id for each in asked if not _own_columns(each)]
+    by_id = [each.clue_id for each in asked if not has_own_columns(each)]
     stored = read_clues(service.home, by_id).to_pylist()
     known = {row["clue_id"]: row for row in stored if who.sees(row["office_id"])}
     rows: list[dict[str, Any]] = []
     faults = [] if moment is None or moment.tzinfo is None else [_offset("moment")]
     for at, each in enumerate(asked):
-        if not _own_columns(each):
+        if not has_own_columns(each):
             row = known.get(each.clue_id)
             faults += [] if row else [_unknown(at)]
         else:
@@ -50,7 +50,8 @@ def asked_clues(
     return pa.Table.from_pylist(rows, schema=clue_schema(service.home.jurisdiction))
 
 
-def _own_columns(clue: ClueMessage) -> bool:
+def has_own_columns(clue: ClueMessage) -> bool:
+    """Whether it brings more than its id."""
     return bool(clue.model_fields_set - {"clue_id"})
 
 
@@ -87,6 +88,9 @@ def _whole_faults(service: Service, who: Principal, clue: ClueMessage, at: int) 
     if clue.office_id is not None and not who.sees(clue.office_id):
         where = f"clues.{at}.office_id"
         faults.append(Fault("an office of yours", "another", "leave office_id out", where))
+    if "\0" in clue.clue_id + (clue.office_id or ""):
+        where = f"clues.{at}.clue_id"
+        faults.append(Fault("text that can be kept", "a NUL in it", "leave it out", where))
     times = [(name, value) for name, value in clue if isinstance(value, datetime)]
     return faults + [_offset(f"clues.{at}.{name}") for name, value in times if value.tzinfo]
 

@@ -51,7 +51,13 @@ class ChampionInUse:
         if scorer is None:
             with self._turn:
                 return self._scorer or self._take()
-        if self._trying is None and self._stamp() != self._seen:
+        self.at_hand()
+        return scorer
+
+    def at_hand(self) -> Scorer | None:
+        """The same at once; None where there is none yet."""
+        scorer = self._scorer
+        if scorer is not None and self._trying is None and self._stamp() != self._seen:
             self._begin()
         return scorer
 
@@ -75,6 +81,7 @@ class ChampionInUse:
             while self._stamp() != self._seen:
                 self._take()
         except Exception as error:  # whatever it is, the one in use stays
+            self.trouble = type(error).__name__
             log.warning("champion_refused", kind=type(error).__name__)
         finally:
             self._trying = None

@@ -5,16 +5,19 @@ for whole clues whose features need nothing that is not at hand. Whatever else i
 too, it hands on whole to the route, which refuses or answers; so nothing is refused here. Both ways
 give the same reply, bit for bit: a row's score does not depend on the rows beside it (P-5).
 
-event loop: read -> recognise -> wait for this turn's others -> features, score, explain, reasons
+event loop:    read -> recognise -> wait for this turn's others -> features, score, explain, reasons
+ledger's thread:                                         one commit for the turn -> replies go
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import orjson
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,16 +26,21 @@ from base.errors import CluesError
 from clues.clue import clue_column_types
 from dispatch.scoring_run import told_line
 from features.online.answer import Value
+from features.online.arrivals import sources_of
 from features.online.row import RowMaker, table_of
 from features.online.store import View
+from scoring.ledger import GivenScore
 from scoring.rows import RowScorer, ScoredRows
 from scoring.scorer import Scorer
 from serving.access import RULES
+from serving.given import given_rows
 from serving.known_keys import KnownKeys
+from serving.metrics import Inputs, Stages, note_champion
 from serving.principal import Principal
 from serving.recognised import BYTES_AT_MOST, Recognised, Recogniser
 from serving.service import Service
 from serving.shadow import Offered
+from serving.watched import ANSWERED
 
 log = structlog.get_logger()
 PATH = "/v1/scores"
@@ -73,6 +81,7 @@ class QuickScores:
         if reply is None:
             await self.app(scope, _again(messages, receive), send)
             return
+        scope[ANSWERED] = PATH
         length_header = (b"content-length", str(len(reply)).encode())
         headers = [*HEADERS, length_header]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -101,12 +110,15 @@ class Desk:
         self.keys = KnownKeys(service)
         self._waiting: list[Waiting] = []
         self._scores: RowScorer | None = None
+        self._sources = dict.fromkeys(sources_of(service.definitions), -1)
 
     async def answer(self, shown: str, body: bytes) -> bytes | None:
         """The reply's body, or None to take the whole way. Raises CluesError for the same."""
         who = self.keys.principal(shown)
         who.require(*RULE.roles)
+        stages = Stages()
         asked = self.reads.read(body) if self.makes.able else None
+        stages.end("parse")
         if asked is None or not _may(who, asked):
             return None
         self.service.rates.spend(who)
@@ -133,28 +145,51 @@ class Desk:
         except Exception as error:  # one clue's fault is all that the whole way needs to tell
             if not isinstance(error, CluesError):
                 log.warning("quick_way_failed", kind=type(error).__name__)
-            for each in turn:
-                if not each.reply.done():
-                    each.reply.set_result(None)
+            _reply(turn, [None] * len(turn))
 
     def _score(self, turn: Sequence[Waiting]) -> None:
         view = self._view()
         if view is None and self.makes.needs_store:
-            for each in turn:
-                each.reply.set_result(None)
+            _reply(turn, [None] * len(turn))
             return
+        stages = Stages()
         scores = self._scorer_at_hand()
-        rows = [self.makes.values(clue, view) for each in turn for clue in each.clues]
-        scored = scores.score(rows)
-        at = 0
-        for each in turn:
-            until = at + len(each.clues)
-            body = _told(scores.scorer, scored, each, at)
-            if not each.reply.done():
-                each.reply.set_result(body)
-            at = until
+        if scores is None:
+            _reply(turn, [None] * len(turn))
+            return
         clues = [clue for each in turn for clue in each.clues]
+        rows = [self.makes.values(clue, view) for clue in clues]
+        stages.end("features")
+        scored = scores.score(rows, stages.end)
+        replies, at = [], 0
+        for each in turn:
+            replies.append(_told(scores.scorer, scored, each, at))
+            at += len(each.clues)
+        stages.end("reply")
+        self._inputs.note(scored.scores, np.isnan(scored.matrix))
+        self._keep(turn, replies, given_rows(
+            scores.scorer, clues, scored, self._versions(view), self.service.clock.now()
+        ))  # fmt: skip
         self.service.shadow.offer_made(lambda: self._offered(clues, rows, scored))
+
+    def _keep(self, turn: Sequence[Waiting], replies: list[bytes], given: list[GivenScore]) -> None:
+        """A score that was told is kept (P-5): replies go when the ledger has it."""
+        kept, stages = self.service.writer.hand_over(given), Stages()
+        if self.service.settings.scores_kept == "behind":
+            kept.add_done_callback(_note_lost)
+            _reply(turn, replies)
+            return
+        loop = asyncio.get_running_loop()
+
+        def done() -> None:
+            stages.end("ledger")
+            _reply(turn, [None] * len(turn) if kept.exception() else replies)
+
+        kept.add_done_callback(lambda _: loop.call_soon_threadsafe(done))
+
+    def _versions(self, view: View | None) -> dict[str, int]:
+        known = {} if view is None else view.versions
+        return self._sources | known
 
     def _offered(
         self, clues: list[dict[str, Any]], rows: list[list[Value]], scored: ScoredRows
@@ -172,11 +207,29 @@ class Desk:
         """The online store as it stands; None where records came that it does not know yet."""
         return self.service.online.view_at_hand() if self.makes.needs_store else None
 
-    def _scorer_at_hand(self) -> RowScorer:
-        scorer = self.service.champion()
+    def _scorer_at_hand(self) -> RowScorer | None:
+        """None before the first champion, whose trial no event loop can wait for."""
+        scorer = self.service.champions.at_hand()
+        if scorer is None:
+            return None
         if self._scores is None or self._scores.scorer is not scorer:
+            before = self._scores.scorer.digest if self._scores else None
             self._scores = RowScorer(scorer, self.service.definitions.names)
+            self._inputs = Inputs(scorer)
+            note_champion(scorer.digest, before)
         return self._scores
+
+
+def _reply(turn: Sequence[Waiting], replies: Sequence[bytes | None]) -> None:
+    for each, body in zip(turn, replies, strict=True):
+        if not each.reply.done():  # nobody waits for it any more
+            each.reply.set_result(body)
+
+
+def _note_lost(kept: Future[int]) -> None:
+    error = kept.exception()
+    if error is not None:
+        log.error("scores_not_kept", kind=type(error).__name__)
 
 
 def _told(scorer: Scorer, scored: ScoredRows, waiting: Waiting, first: int) -> bytes:

@@ -1,32 +1,41 @@
-"""Run the service until Ctrl-C."""
+"""Run the service until Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 
 import os
+import shutil
+from typing import Any
 
 import uvicorn
 
 from governance.home import Home
-from serving.app import create_app
+from serving.connections import PatientHttp
 
 GRACE_SECONDS = 20
+KEEP_ALIVE_SECONDS = 15
 
 
 def serve(home: Home, *, host: str, port: int, workers: int) -> None:
     """Serve a home. Requests in flight get GRACE_SECONDS to finish after SIGTERM (P-14)."""
-    options = {
+    os.environ["CLUES_HOME"] = str(home.path.resolve())
+    # Before anything of the service is loaded: its figures look for the folder once.
+    folder = home.scratch / f"metrics-{os.getpid()}"
+    if workers > 1:
+        folder.mkdir(parents=True, exist_ok=True)
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder.resolve())
+    options: dict[str, Any] = {
         "host": host,
         "port": port,
+        "workers": workers if workers > 1 else None,
+        "loop": "uvloop",
+        "http": PatientHttp,
         "timeout_graceful_shutdown": GRACE_SECONDS,
-        "timeout_keep_alive": 15,
+        "timeout_keep_alive": KEEP_ALIVE_SECONDS,
         "access_log": False,
+        "log_config": None,
         "server_header": False,
     }
-    if workers == 1:
-        app = create_app(home)
-        app.state.service.warm()
-        uvicorn.run(app, **options)  # type: ignore[arg-type]
-        return
-    os.environ["CLUES_HOME"] = str(home.path.resolve())
-    factory = "serving.app:from_environment"
-    uvicorn.run(factory, factory=True, workers=workers, **options)  # type: ignore[arg-type]
+    try:
+        uvicorn.run("serving.app:from_environment", factory=True, **options)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

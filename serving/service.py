@@ -21,6 +21,7 @@ from features.definition import FeatureSet
 from features.online.store import OnlineStore
 from governance.home import Home
 from scoring.ledger import open_ledger
+from scoring.ledger.writer import ScoreWriter
 from scoring.past_outcomes import PastOutcomes
 from scoring.scorer import Scorer
 from scoring.similar import SimilarClues
@@ -93,6 +94,11 @@ class Service:
             fingerprint=lambda: self.definitions.fingerprint,
             now=lambda: self.clock.now(),
         )
+
+    @cached_property
+    def writer(self) -> ScoreWriter:
+        """Keeps the scores that requests were told, many in one commit."""
+        return ScoreWriter(lambda: self.ledger, by="service")
 
     @cached_property
     def supervision_models(self) -> dict[str, SupervisionModel]:

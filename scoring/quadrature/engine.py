@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from scoring.quadrature.forest import Forest
+from scoring.quadrature.forest import STUMP, Forest, read_forest
 from scoring.quadrature.kernel import LANES, explain_blocks
 from scoring.quadrature.one_row import explain_each
 
@@ -30,6 +30,7 @@ AT_ONCE = 4_096
 def contributions(forest: Forest, matrix: Floats, threads: int) -> Floats:
     """Contributions (rows, features) of float64 rows with NaN for missing."""
     rows = np.ascontiguousarray(matrix, np.float64)
+    assert rows.shape[1] == forest.features, "the kernels look no index up twice"
     out = np.zeros((len(rows), forest.features))
     whole = len(rows) - len(rows) % LANES
     if len(rows) - whole >= ALONE:
@@ -55,6 +56,11 @@ def strongest(forest: Forest, matrix: Floats, count: int, threads: int) -> tuple
         places.append(strongest_of(found, min(count, forest.features)))
         values.append(np.take_along_axis(found, places[-1], axis=1))
     return np.concatenate(places), np.concatenate(values)
+
+
+def warm() -> None:
+    """Compile both kernels, or find them compiled: for whoever is about to time a load."""
+    contributions(read_forest(STUMP), np.zeros((LANES + 1, 1)), 1)
 
 
 def _spans(rows: int, threads: int) -> list[tuple[int, int]]:

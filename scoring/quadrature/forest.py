@@ -319,3 +319,7 @@ _NO_COLUMNS = {
     name: column[:0]
     for name, column in _tree_columns(_Tree(_LEAF_TEXT, 0, [_Node(0, 0, True)])).items()
 }
+# The smallest model with a question: what kernels are compiled with.
+STUMP = "max_feature_idx=0\n\nTree=0\n" + "\n".join(
+    f"{name}={text}" for name, text in _LEAF_TEXT.items()
+)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
+from time import monotonic
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
@@ -16,6 +20,7 @@ from serving.access import service_of
 from serving.service import Service
 
 router = APIRouter()
+ASKED_SECONDS, ANSWER_SECONDS = 5.0, 0.5
 
 
 @router.get("/live")
@@ -28,7 +33,7 @@ def live() -> dict[str, str]:
 @router.get("/ready")
 @router.get("/readyz", include_in_schema=False)
 def ready(request: Request) -> JSONResponse:
-    """Scorer digest, ledger settings and registry state; 503 without a champion or a ledger."""
+    """Scorer, explainer, ledger settings and registry state; 503 without a champion or a ledger."""
     service = service_of(request)
     state: dict[str, Any] = {
         "ready": True,
@@ -38,7 +43,9 @@ def ready(request: Request) -> JSONResponse:
         "shadow": service.shadow.counts(),
     }
     try:
-        state["scorer"] = service.champion().digest
+        scorer = service.champion()
+        explainer = {"engine": scorer.explainer.engine, "fell_back": scorer.explainer.reason}
+        state |= {"scorer": scorer.digest, "explainer": explainer}
     except CluesError as error:
         state |= {"ready": False, "scorer": None, "cure": error.faults[0].cure}
     if "away" in state["ledger"]:
@@ -63,4 +70,17 @@ def registry_state(service: Service) -> str:
     if uri.startswith("sqlite:///"):
         there = Path(uri.removeprefix("sqlite:///")).is_file()
         return "present" if there else "away; serving from the home's bundle"
-    return "remote; serving from the home's bundle"
+    there = _answers(uri, int(monotonic() / ASKED_SECONDS))
+    return "present" if there else "away; serving from the home's bundle"
+
+
+@lru_cache(maxsize=2)
+def _answers(uri: str, _: int) -> bool:
+    """Whether somebody listens there; asked once in ASKED_SECONDS, however often /ready is."""
+    place = urlsplit(uri)
+    port = place.port or {"https": 443, "postgresql": 5432}.get(place.scheme, 80)
+    try:
+        socket.create_connection((place.hostname or "", port), ANSWER_SECONDS).close()
+    except OSError:
+        return False
+    return True

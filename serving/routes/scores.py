@@ -1,4 +1,4 @@
-"""POST /v1/scores: score clues without storing them as work."""
+"""POST /v1/scores: score clues without storing them as work; the scores told are kept (P-5)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from starlette.concurrency import run_in_threadpool
 
 from dispatch.scoring_run import line_of, score_rows
 from serving.access import principal_of, service_of
-from serving.asked import asked_clues
+from serving.asked import asked_clues, has_own_columns
 from serving.bounds import read_body, require_few
+from serving.given import given_to_caller
 from serving.messages import ScoresReply, ScoresRequest, parse_message, scores_request
+from serving.metrics import note_scores
 from serving.principal import Principal
 from serving.service import Service
 
@@ -41,5 +43,8 @@ def _score(service: Service, who: Principal, body: bytes) -> dict[str, Any]:
     clues = asked_clues(service, who, asked.clues, asked.moment)
     scored = score_rows(scorer, clues, *service.feature_rows(clues))
     lines = [line_of(scored, at, asked.reasons, asked.language) for at in range(clues.num_rows)]
+    whole = [has_own_columns(each) for each in asked.clues]
+    note_scores(scored.scores)
+    service.writer.keep(list(given_to_caller(scored, whole, service.clock.now())))
     service.shadow.offer(scored)
     return {"scorer": scorer.digest, "scores": lines}

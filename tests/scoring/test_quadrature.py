@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 from base.errors import Refused
 from scoring.explainer import Explainer, build_explainer
 from scoring.explanation import adds_up
-from scoring.quadrature.engine import strongest_of
+from scoring.quadrature.engine import strongest_of, warm
 from scoring.quadrature.forest import read_forest
-from scoring.quadrature.kernel import LANES
+from scoring.quadrature.kernel import LANES, explain_blocks
+from scoring.quadrature.one_row import explain_each
 from scoring.scorer import Scorer
 
 Floats = npt.NDArray[np.float64]
@@ -269,6 +270,15 @@ def test_trees_of_one_leaf_have_a_base_and_no_contribution() -> None:
     ours = explainer.explain(rows, 1)
     assert not ours.contributions.any()
     assert adds_up(ours, np.asarray(booster.predict(rows, raw_score=True)))
+
+
+def test_the_kernels_compile_before_any_scorer_is_there() -> None:
+    """A trial has a time to end in, and compiling does not count: the same kernels serve all."""
+    warm()
+    kernels = [explain_blocks, explain_each]
+    before = [len(kernel.signatures) for kernel in kernels]
+    explainer_of(random_booster(8, {"num_leaves": 8})).explain(odd_rows(8), 1)
+    assert [len(kernel.signatures) for kernel in kernels] == before
 
 
 def test_a_loaded_scorer_says_which_engine_explains(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import hamlet
 import httpx
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from hamlet_scorer import write_hamlet_bundle
@@ -19,6 +20,8 @@ from base.moment import FixedClock
 from governance.intake import admit_table
 from scoring.champion import write_challenger
 from scoring.ledger import shadow_scores
+from scoring.ledger.scores import given_of
+from scoring.ledger.tables import scores_given
 from serving.app import create_app
 from serving.keys import revoke
 from serving.messages import parse_message, scores_request
@@ -70,8 +73,8 @@ def unusual(body: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-def recogniser(served: Any) -> Recogniser:
-    return Recogniser(served.home.jurisdiction, served.service.supervision_models)
+def recogniser(standing: Any) -> Recogniser:
+    return Recogniser(standing.home.jurisdiction, standing.service.supervision_models)
 
 
 def require_no_wider(served: Any, recogniser: Recogniser, text: str) -> bool:
@@ -97,12 +100,12 @@ def require_no_wider(served: Any, recogniser: Recogniser, text: str) -> bool:
 @FUZZ
 @given(spoilt=pairs, rest=pairs, dropped=st.sampled_from([None, *WHOLE]))
 def test_nothing_is_recognised_that_the_whole_way_would_refuse_or_read_otherwise(
-    served: Any, recogniser: Recogniser, spoilt: Any, rest: Any, dropped: str | None
+    standing: Any, recogniser: Recogniser, spoilt: Any, rest: Any, dropped: str | None
 ) -> None:
     """P-11, P-13: clues near to right ones, keys given twice, numbers and times of every form."""
     clue = [(name, value) for name, value in WHOLE.items() if name != dropped]
-    require_no_wider(served, recogniser, text_of([*clue, *spoilt], []))
-    require_no_wider(served, recogniser, text_of(clue, rest))
+    require_no_wider(standing, recogniser, text_of([*clue, *spoilt], []))
+    require_no_wider(standing, recogniser, text_of(clue, rest))
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
@@ -112,11 +115,11 @@ def test_hostile_messages_are_left_to_the_whole_way(recogniser: Recogniser, text
 
 
 def test_keys_given_twice_and_numbers_too_long_are_not_recognised(
-    served: Any, recogniser: Recogniser
+    standing: Any, recogniser: Recogniser
 ) -> None:
     """JSON readers keep the last of two, and round long numbers, without a word."""
     clue = list(WHOLE.items())
-    assert require_no_wider(served, recogniser, text_of(clue, []))
+    assert require_no_wider(standing, recogniser, text_of(clue, []))
     twice = [*clue, ("subject_id", "p2")]
     long = [*clue[:-2], ("amount_cents", 10**17)]
     for each in (
@@ -131,34 +134,35 @@ def test_keys_given_twice_and_numbers_too_long_are_not_recognised(
     "rest", [{}, {"reasons": 2, "language": "en"}, {"moment": "2024-08-01T00:00:00"}]
 )
 def test_both_ways_give_the_same_reply(
-    served: Any, rest: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    standing: Any, rest: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Scores, reasons, flags and their order; the quick way without the whole one's help."""
-    headers = served.key("case_system")
+    headers = standing.key("case_system")
     body = {"clues": [WHOLE, {**WHOLE, "clue_id": "n2", "agency_id": "?"}], **rest}
-    whole = served.client.post("/v1/scores", content=unusual(body), headers=headers)
+    whole = standing.client.post("/v1/scores", content=unusual(body), headers=headers)
     monkeypatch.setattr("serving.routes.scores.score_rows", None)
-    quick = served.client.post("/v1/scores", content=json.dumps(body), headers=headers)
+    quick = standing.client.post("/v1/scores", content=json.dumps(body), headers=headers)
     assert whole.status_code == quick.status_code == 200
     assert quick.json() == whole.json()
     assert (
-        served.client.post("/v1/scores", content=unusual(body), headers=headers).status_code == 500
+        standing.client.post("/v1/scores", content=unusual(body), headers=headers).status_code
+        == 500
     )
 
 
-def test_requests_that_come_together_are_answered_as_if_alone(served: Any) -> None:
+def test_requests_that_come_together_are_answered_as_if_alone(standing: Any) -> None:
     """P-5: forty at once, each with its own amount, three of them refused."""
-    headers = served.key("case_system")
+    headers = standing.key("case_system")
     bodies = [
         {"clues": [{**WHOLE, "clue_id": f"n{at}", "amount_cents": 1_000 * at}], "reasons": 3}
         for at in range(40)
     ]
     for at in (5, 17, 30):
         bodies[at]["clues"][0]["supervision_model"] = "unheard of"
-    alone = [served.client.post("/v1/scores", json=body, headers=headers) for body in bodies]
+    alone = [standing.client.post("/v1/scores", json=body, headers=headers) for body in bodies]
 
     async def together() -> list[httpx.Response]:
-        transport = httpx.ASGITransport(create_app(served.home))
+        transport = httpx.ASGITransport(create_app(standing.home))
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             asked = [client.post("/v1/scores", json=body, headers=headers) for body in bodies]
             return await asyncio.gather(*asked)
@@ -168,17 +172,17 @@ def test_requests_that_come_together_are_answered_as_if_alone(served: Any) -> No
     assert [each.status_code for each in alone].count(422) == 3
 
 
-def test_a_key_that_is_revoked_is_refused_at_the_very_next_request(
-    served: Any, clock: FixedClock
+def test_a_revoked_key_is_refused_at_the_very_next_request(
+    standing: Any, clock: FixedClock
 ) -> None:
     """Known or not: the ledger is asked each time."""
-    headers = served.key("case_system")
+    headers = standing.key("case_system")
     for status in (200, 200):
-        reply = served.client.post("/v1/scores", json={"clues": [WHOLE]}, headers=headers)
+        reply = standing.client.post("/v1/scores", json={"clues": [WHOLE]}, headers=headers)
         assert reply.status_code == status
     key_id = headers["authorization"].split(".")[1]
-    revoke(served.service.ledger, key_id, clock=clock)
-    reply = served.client.post("/v1/scores", json={"clues": [WHOLE]}, headers=headers)
+    revoke(standing.service.ledger, key_id, clock=clock)
+    reply = standing.client.post("/v1/scores", json={"clues": [WHOLE]}, headers=headers)
     assert reply.status_code == 401
 
 
@@ -219,3 +223,40 @@ def test_what_the_quick_way_scored_is_shadowed_too(served: Any, clock: FixedCloc
     for quick, whole in zip(rows[:2], rows[2:], strict=True):
         for name in ("clue_id", "moment", "champion_margin", "challenger_margin"):
             assert quick[name] == whole[name]
+
+
+def test_every_score_told_is_kept_whichever_way_it_took(standing: Any) -> None:
+    """P-5: clue, moment, scorer, inputs and contributions; not as work, so no queue shows it."""
+    headers = standing.key("case_system")
+    body = {"clues": [{**WHOLE, "clue_id": "n-kept"}], "reasons": 100}
+    for text in (json.dumps(body), unusual(body)):
+        reply = standing.client.post("/v1/scores", content=text, headers=headers)
+        assert reply.status_code == 200
+    line = reply.json()["scores"][0]
+    query = sa.select(scores_given).where(scores_given.c.clue_id == "n-kept")
+    with standing.service.ledger.connect() as connection:
+        quick, whole = (given_of(dict(row)) for row in connection.execute(query).mappings())
+    assert {quick.purpose, whole.purpose} == {"asked"}
+    for name in ("moment", "scorer", "versions", "margin", "probability", "base", "flags"):
+        assert getattr(quick, name) == getattr(whole, name)
+    assert quick.feature_values == whole.feature_values
+    assert np.array_equal(quick.contributions, whole.contributions)
+    assert quick.given_clue["subject_id"] == "p1"
+    assert quick.given_clue == {k: v for k, v in whole.given_clue.items() if k in quick.given_clue}
+    assert quick.margin == line["margin"]
+    told = {reason["feature"]: reason["contribution"] for reason in line["reasons"]}
+    assert sorted(told.values()) == sorted(quick.contributions.tolist())
+
+
+def test_a_score_that_cannot_be_kept_is_not_told(
+    standing: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """503 or 500 as the ledger's fault is, by both ways; nothing is answered as if it were kept."""
+    headers = standing.key("case_system")
+
+    def full(*_: object, **__: object) -> None:
+        raise sa.exc.OperationalError("INSERT", {}, Exception("disk full"))
+
+    monkeypatch.setattr("scoring.ledger.writer.keep_scores", full)
+    reply = standing.client.post("/v1/scores", json={"clues": [WHOLE]}, headers=headers)
+    assert reply.status_code == 503

@@ -1,0 +1,49 @@
+"""Logs: a line of JSON each, to the standard error. What a caller sent is in none of them.
+
+A request's line has its id, method, route (the template, never the address), status and seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import orjson
+import structlog
+
+
+def set_up_logs() -> None:
+    """From now on this process and its server log JSON lines."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(serializer=orjson.dumps),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+        cache_logger_on_first_use=True,
+    )
+    said = logging.StreamHandler(sys.stderr)
+    said.setFormatter(JsonLines())
+    root = logging.getLogger()
+    root.handlers, root.level = [said], logging.WARNING
+    for name in ("uvicorn", "uvicorn.error"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [], True
+        logger.setLevel(logging.INFO)
+
+
+class JsonLines(logging.Formatter):
+    """What libraries log: of an error its kind only, for its text may hold what was sent."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        told = {
+            "event": record.getMessage(),
+            "logger": record.name,
+            "level": record.levelname.lower(),
+        }
+        if record.exc_info and record.exc_info[0]:
+            told = {**told, "event": "fault", "kind": record.exc_info[0].__name__}
+        return orjson.dumps(told).decode()

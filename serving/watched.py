@@ -1,0 +1,67 @@
+"""Every request watched: an id, a line in the log, figures, and a span where traces are wanted."""
+
+from __future__ import annotations
+
+import secrets
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving import metrics
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
+
+log = structlog.get_logger()
+# Where a part of the application that is no route says which route it stood in for.
+ANSWERED = "clues.route"
+UNKNOWN = "-"
+
+
+class Watched:
+    """Outermost. The reply carries `x-request-id`; the caller's own is not taken over, for it may
+    be anything.
+    """
+
+    def __init__(self, app: ASGIApp, tracer: Tracer | None = None) -> None:
+        self.app, self.tracer = app, tracer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began, request_id, status = perf_counter(), secrets.token_hex(8), 500
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+
+        async def told(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+                message = {**message, "headers": headers}
+            await send(message)
+
+        span: Any = self.tracer.start_span(scope["method"]) if self.tracer else None
+        try:
+            await self.app(scope, receive, told)
+        finally:
+            seconds, route = perf_counter() - began, route_of(scope)
+            method = scope["method"] if route != UNKNOWN else UNKNOWN
+            metrics.requests.labels(route, method, str(status)).inc()
+            metrics.request_seconds.labels(route).observe(seconds)
+            log.info(
+                "request", method=method, route=route, status=status, seconds=round(seconds, 6)
+            )
+            if span is not None:
+                span.update_name(f"{method} {route}")
+                span.set_attributes({"http.route": route, "http.response.status_code": status})
+                span.end()
+            structlog.contextvars.unbind_contextvars("request_id")
+
+
+def route_of(scope: Scope) -> str:
+    """The template of the route that answered; `-` where none did."""
+    known: str | None = scope.get(ANSWERED)
+    return known or str(getattr(scope.get("route"), "path", UNKNOWN))
