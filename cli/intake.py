@@ -22,6 +22,7 @@ def init(
     """Make a home for a jurisdiction, after checking everything its folder declares."""
     from clues.clue import clue_column_types, source_types
     from clues.supervision import load_supervision_models
+    from dispatch.life_cycle import load_deadlines
     from dispatch.offices import load_offices
     from dispatch.rules import load_dispatch_rules
     from features.definition import load_features
@@ -40,6 +41,7 @@ def init(
     load_offices(loaded.folder / "offices.yaml")
     load_dispatch_rules(loaded.folder)
     load_promotion_rule(loaded.folder)
+    load_deadlines(loaded.folder)
     experiments = load_experiments(loaded.folder / "experiments")
     Home.create(home, loaded)
     return {

@@ -6,7 +6,16 @@ import os
 
 import typer
 
-from cli import comparing, dispatching, intake, learning, promoting, replaying, working
+from cli import (
+    comparing,
+    dispatching,
+    intake,
+    keeping,
+    learning,
+    promoting,
+    replaying,
+    working,
+)
 from cli.demo import demo
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -42,6 +51,9 @@ app.command("overdue")(dispatching.overdue)
 app.command("serve")(working.serve)
 app.command("replay")(replaying.replay)
 app.add_typer(working.keys, name="key")
+app.add_typer(keeping.audit, name="audit")
+app.command("backup")(keeping.backup)
+app.command("restore")(keeping.restore)
 app.command("demo")(demo)
 
 

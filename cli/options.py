@@ -39,6 +39,8 @@ def answers(command: Callable[P, dict[str, Any]]) -> Callable[P, None]:
             print(json.dumps(answer, ensure_ascii=False, default=str, allow_nan=False))
         else:
             _tell(answer)
+        if answer.get("ok") is False:  # what was asked about is not in order
+            raise typer.Exit(2)
 
     run.__annotations__ = {**command.__annotations__, "return": None}
     return run

@@ -15,6 +15,7 @@ RULES_FROM, RULES_TO = "<!-- rules -->", "<!-- end of rules -->"
 def published_schemas() -> dict[str, dict[str, Any]]:
     """File name -> JSON Schema. Contracts follow the Open Data Contract Standard's own schema."""
     from clues.supervision import Head
+    from dispatch.life_cycle import Deadlines
     from dispatch.offices import Offices
     from dispatch.rules import DispatchRules
     from features.shapes import FeatureFile
@@ -27,6 +28,7 @@ def published_schemas() -> dict[str, dict[str, Any]]:
         "supervision": Head,
         "features": FeatureFile,
         "offices": Offices,
+        "deadlines": Deadlines,
         "experiment": Experiment,
         "promotion": PromotionRule,
         "dispatch": DispatchRules,

@@ -159,13 +159,13 @@ def check_facts(move: Transition, reason: str, facts: Mapping[str, Any]) -> dict
         faults.append(Fault(f"at most {REASON_LENGTH} characters", "more", "shorten it", "reason"))
     declared = move.facts
     faults += [
-        Fault(f"{name} ({declared[name]})", "nothing", "give it", f"facts.{name}")
+        Fault(f"{name} ({declared[name]})", "nothing", "give it", name)
         for name in sorted(set(move.needs or {}) - set(facts))
     ]
     for name in facts:
         if name not in declared:
             cure = nearest(name, declared) if declared else "leave it out"
-            faults.append(Fault("a fact of this move", "another", cure, "facts"))
+            faults.append(Fault("a fact of this move", "another", cure, name))
         elif fault := _unfit(name, declared[name], facts[name]):
             faults.append(fault)
     if faults:
@@ -174,7 +174,7 @@ def check_facts(move: Transition, reason: str, facts: Mapping[str, Any]) -> dict
 
 
 def _unfit(name: str, kind: str, value: Any) -> Fault | None:
-    where = f"facts.{name}"
+    where = name
     if kind == "date":
         try:
             date.fromisoformat(str(value))

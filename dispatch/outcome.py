@@ -2,6 +2,7 @@
 intake. They may come late, twice or out of order; the end state is the same (P-4).
 
     take_outcomes -> source (read) -> the clue's own columns put beside -> intake of `outcomes`
+                  -> events of the clues (outcome_events.py)
 """
 
 from __future__ import annotations
@@ -11,16 +12,20 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import sqlalchemy as sa
 
 from base.errors import NotReady
 from base.moment import Clock
 from base.progress import SilentBar
 from clues.register import require_clues
-from governance import quarantine
+from dispatch.outcome_events import settle
+from dispatch.standing import PLATFORM
 from governance.checks import quoted
+from governance.contract import Contract
 from governance.home import Home
-from governance.intake import admit_sources
+from governance.intake import Receipt, admit_sources
 from governance.source import Source, read_source
+from scoring.ledger.opening import open_ledger, writing
 
 RECORD_SET = "outcomes"
 CASE, NO_CASE = ("case_filed",), ("unfounded", "transferred", "case_withdrawn")
@@ -29,35 +34,61 @@ GIVEN = ("clue_id", "status", "decided_at", "reported_at")
 OF_THE_CLUE = "supervision_model"
 
 
-def take_outcomes(home: Home, file: Path, clock: Clock) -> dict[str, Any]:
-    """Admit a file of clue_id, status, decided_at, reported_at.
+def take_outcomes(home: Home, file: Path, clock: Clock, *, by: str = PLATFORM) -> dict[str, Any]:
+    """Admit a file of clue_id, status, decided_at, reported_at; the clues move by what it says.
 
     Returns accepted, already_known and refused: one entry per row that cannot be used, with its
     reasons; those rows are in the quarantine too. Raises NotReady where the jurisdiction declares
     no outcomes or no clue was raised.
     """
+    require_outcomes(home)
+    source = read_source(file)
+    receipt = admit_outcomes(home, source, require_clues(home), clock)
+    with writing(open_ledger(home.ledger_url)) as connection:
+        settle_source(connection, home, source, clock, by=by)
+    return told_receipt(receipt)
+
+
+def require_outcomes(home: Home) -> Contract:
+    """The contract of `outcomes`. Raises NotReady where there is none."""
     if RECORD_SET not in home.jurisdiction.contracts:
         raise NotReady(
             wanted="a contract for the record set outcomes",
             got=f"none in {home.jurisdiction.name}",
             cure="add records/outcomes.odcs.yaml (docs/declare.md)",
         )
-    contract = home.jurisdiction.contract(RECORD_SET)
-    source = read_source(file)
+    return home.jurisdiction.contract(RECORD_SET)
+
+
+def admit_outcomes(home: Home, source: Source, clues: pa.Table, clock: Clock) -> Receipt:
+    """Admit the rows of a source about `clues`; one about any other clue is refused."""
+    contract = require_outcomes(home)
     columns = [column.name for column in contract.columns]
-    source.rows = _with_clue_columns(source, require_clues(home), columns)
-    receipt = admit_sources(home, contract, [source], clock, SilentBar())
-    refused = [
-        {"row": row["row"], "reasons": [_told(reason) for reason in row["reasons"]]}
-        for row in quarantine.read(home, RECORD_SET)
-        if row["batch"] == receipt.batch
-    ]
+    source.rows = _with_clue_columns(source, clues, columns)
+    return admit_sources(home, contract, [source], clock, SilentBar())
+
+
+def settle_source(
+    connection: sa.Connection, home: Home, source: Source, clock: Clock, *, by: str
+) -> int:
+    """Events for what the records say now of the clues that a source names."""
+    if "clue_id" not in source.rows.column_names:
+        return 0
+    named = {str(each).strip() for each in source.rows["clue_id"].to_pylist() if each is not None}
+    return settle(connection, home, named, at=clock.now(), by=by)
+
+
+def told_receipt(receipt: Receipt) -> dict[str, Any]:
+    """What became of each row of this call."""
     return {
         "batch": receipt.batch,
         "rows": receipt.rows,
         "accepted": receipt.admitted,
         "already_known": receipt.already_admitted,
-        "refused": refused,
+        "refused": [
+            {"row": row, "reasons": _told(reasons)}
+            for row, reasons in sorted(receipt.refused, key=lambda each: each[0])
+        ],
         "version": receipt.version,
     }
 
@@ -99,13 +130,15 @@ def _became_case() -> str:
     )
 
 
-def _told(reason: dict[str, str]) -> dict[str, str]:
-    """A missing clue is told as that, not as an empty column."""
-    if reason["column"] == OF_THE_CLUE:
-        return {
-            "column": "clue_id",
-            "wanted": "the id of a clue raised here",
-            "got": "an id that no clue has",
-            "cure": "check the id, or raise clues first and send the row again",
-        }
-    return dict(reason)
+def _told(reasons: list[dict[str, str]]) -> list[dict[str, str]]:
+    """A missing clue is told as that, once, not as each empty column that it leaves."""
+    if all(reason["column"] != OF_THE_CLUE for reason in reasons):
+        return [dict(reason) for reason in reasons]
+    unknown = {
+        "column": "clue_id",
+        "wanted": "the id of a clue raised here",
+        "got": "an id that no clue has",
+        "cure": "check the id, or raise clues first and send the row again",
+    }
+    own = [dict(reason) for reason in reasons if reason["column"] in GIVEN]
+    return own if any(reason["column"] == "clue_id" for reason in own) else [unknown, *own]

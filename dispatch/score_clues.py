@@ -24,7 +24,9 @@ from base.moment import Clock
 from base.progress import Stages
 from base.settings import Settings
 from clues.register import read_clues
+from dispatch.endings import admit_endings
 from dispatch.open_clues import open_clues
+from dispatch.outcome_events import settle_all
 from dispatch.parts import Parts
 from dispatch.scoring_run import ScoredClues, as_of, batch_rows, given_scores, load_champion
 from dispatch.standing import PLATFORM, keep_scored
@@ -33,7 +35,7 @@ from governance import tables
 from governance.home import Home
 from scoring.batch import TOLD
 from scoring.batch_workers import told_batches
-from scoring.ledger import open_ledger
+from scoring.ledger import open_ledger, writing
 from scoring.ledger.tables import scores_given
 from scoring.scorer import Scorer
 
@@ -108,6 +110,7 @@ def score_clues(
                 bar.advance(run.part(clues, number).num_rows)
         with stages.stage("write"):
             parts.join(run.count, SCHEMA, output)
+    _catch_up(home, clock)
     return {
         "rows": clues.num_rows,
         "scorer": scorer.digest,
@@ -162,6 +165,14 @@ def _keep(run: _Run, number: int, scored: ScoredClues, at: datetime) -> None:
             return
     clues = run.part(run.clues, number)
     keep_scored(ledger, clues, given_scores(scored, at), at=at, by=PLATFORM)
+
+
+def _catch_up(home: Home, clock: Clock) -> None:
+    """Outcomes of before the ledger knew of events, and decisions that wait to become records."""
+    ledger = open_ledger(home.ledger_url)
+    with writing(ledger) as connection:
+        settle_all(connection, home, at=clock.now(), by=PLATFORM)
+    admit_endings(home, ledger, clock)
 
 
 def _with_clues(clues: pa.Table, told: pa.Table) -> pa.Table:

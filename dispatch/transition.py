@@ -129,7 +129,7 @@ def _looked_at(
 ) -> dict[str, Any]:
     """The clue's row, held; with the clue it is to join, if any, always in one order."""
     if to not in STATES:
-        raise Refused(wanted="a state", got=repr(to)[:40], cure=nearest(to, STATES), where="to")
+        raise Refused(wanted="a state", got="another word", cure=nearest(to, STATES), where="to")
     joined = facts.get("into") if to == "merged" else None
     wanted = [clue_id, joined] if isinstance(joined, str) else [clue_id]
     rows = standing(connection, wanted, lock=True)
@@ -144,8 +144,8 @@ def _looked_at(
             raise Refused(
                 wanted="another open clue of your offices to join",
                 got="none, or one that is closed",
-                cure="check facts.into",
-                where="facts.into",
+                cure="check into",
+                where="into",
             )
     office = facts.get("office_id")
     if office is not None and offices is not None and office not in offices:
@@ -153,7 +153,7 @@ def _looked_at(
             wanted="an office of yours",
             got="another",
             cure="leave office_id out",
-            where="facts.office_id",
+            where="office_id",
         )
     return seen[clue_id]
 

@@ -2,7 +2,7 @@
 
 A record set with a primary key keeps every version of a row. The versions of one key stand in the
 order they became known; each is retracted when the next becomes known. The order is taken from
-`known_at` (then the digest), never from arrival, so late and doubled batches end alike (P-4).
+what the rows say (`version_order`), never from arrival: late and doubled batches end alike (P-4).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from governance import tables
-from governance.checks import quoted
+from governance.checks import literal, quoted
 from governance.contract import Contract
 from governance.engine import file_list
 from governance.reading import empty_view
@@ -80,6 +80,21 @@ def _digest(contract: Contract) -> str:
     return f"unhex(md5(concat_ws({SEPARATOR}, {values})))"
 
 
+def version_order(contract: Contract) -> str:
+    """SQL terms that put the versions of one key in order, the one that counts last.
+
+    By when it became known, then when it happened, then the place of its enumerated values in
+    their lists (a later one of `outcomes.status` is the later word), then the digest.
+    """
+    listed = [
+        f"list_position([{', '.join(literal(value) for value in column.values)}], "
+        f"{quoted(column.name)}::VARCHAR)"
+        for column in contract.columns
+        if column.values
+    ]
+    return ", ".join(["known_at", "happened_at", *listed, "row_digest"])
+
+
 def _retract(connection: duckdb.DuckDBPyConnection, contract: Contract) -> int:
     """Set `retracted_at` in `new_rows`; lay stored rows that change out as `corrected_rows`."""
     key = ", ".join(quoted(name) for name in contract.primary_key)
@@ -90,7 +105,7 @@ def _retract(connection: duckdb.DuckDBPyConnection, contract: Contract) -> int:
             UNION ALL BY NAME SELECT * FROM stored SEMI JOIN new_rows USING ({key})
         )
         SELECT record_no, lead(known_at) OVER (
-            PARTITION BY {key} ORDER BY known_at, row_digest) AS retracted_at
+            PARTITION BY {key} ORDER BY {version_order(contract)}) AS retracted_at
         FROM related
     """)
     connection.execute("""

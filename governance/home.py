@@ -95,6 +95,11 @@ class Home:
         return self.path / "online"
 
     @property
+    def audit(self) -> Path:
+        """The key that signs checkpoints of the audit, and checkpoints kept in the home."""
+        return self.path / "audit"
+
+    @property
     def scratch(self) -> Path:
         """Where engines may spill; safe to delete when nothing runs."""
         return self.path / "scratch"

@@ -44,9 +44,13 @@ class Receipt:
     version: int = -1
     files: list[str] = field(default_factory=list)
     notices: list[Fault] = field(default_factory=list)
+    # The quarantined rows of this very call: row number and reasons. Not in the JSON.
+    refused: list[tuple[int, list[dict[str, str]]]] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        told = asdict(self)
+        del told["refused"]
+        return told
 
 
 def admit(
@@ -142,6 +146,7 @@ def _judged(
     rows = quarantine.QuarantinedRows.of(source, bad, found)
     receipt.rows += source.rows.num_rows + len(source.spoilt)
     receipt.quarantined += len(rows)
+    receipt.refused += [(row, reasons) for row, _, reasons in rows.rows]
     receipt.notices += [*source.notices, *column_notices(contract, source), *rows.notices()]
     return rows
 

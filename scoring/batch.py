@@ -6,7 +6,7 @@ per distinct value, and lists of reasons are put together from codes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from scoring.bundle import ScoredFeature
 from scoring.explanation import Explanation
 from scoring.quadrature.engine import strongest_of
 from scoring.scorer import Scorer, Scores
-from scoring.sentences import sentence
+from scoring.sentences import sentence, show_value, show_window
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -97,8 +97,7 @@ def _reasons(
             continue
         distinct, code = distinct_values(_column(rows, feature), told // wide)
         value_code[told] = values.add(None if v is None else str(v) for v in distinct)[code]
-        words = (sentence(feature, value, language) for value in distinct)
-        sentence_code[told] = sentences.add(words)[code]
+        sentence_code[told] = sentences.add(_sentences(feature, distinct, language))[code]
     names = pa.array([feature.name for feature in features], pa.string())
     parts = [
         names.take(pa.array(flat)), values.take(value_code), pa.array(contributions.ravel()),
@@ -108,6 +107,21 @@ def _reasons(
     return pa.ListArray.from_arrays(
         offsets, pa.StructArray.from_arrays(parts, fields=list(REASON)), type=pa.list_(REASON)
     )
+
+
+def _sentences(feature: ScoredFeature, values: Sequence[Any], language: Language) -> Iterable[str]:
+    """`scoring.sentences.sentence` of each value. A number has no braces: the words around it,
+    window and all, are found once."""
+    if feature.type == "category":
+        return (sentence(feature, value, language) for value in values)
+    words = feature.sentence.in_language(language)
+    around = words.replace("{window}", show_window(feature.window_days, language)).split("{value}")
+    return (_with_value(around, show_value(feature, value, language)) for value in values)
+
+
+def _with_value(around: list[str], shown: str) -> str:
+    """The words with the shown value wherever it is asked for."""
+    return f"{around[0]}{shown}{around[1]}" if len(around) == 2 else shown.join(around)
 
 
 class _Words:

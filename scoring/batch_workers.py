@@ -21,6 +21,8 @@ from scoring.batch import told_table
 from scoring.explanation import Explanation
 from scoring.scorer import Scorer, Scores
 
+Found = tuple[Scores, Explanation, pa.Table]
+
 
 @dataclass(frozen=True)
 class ToldBatch:
@@ -51,13 +53,19 @@ def told_batches(
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        waiting: deque[Future[ToldBatch]] = deque()
+        waiting: deque[tuple[pa.Table, Future[Found]]] = deque()
         for rows in batches:
-            waiting.append(pool.submit(_tell_there, folder, scorer.digest, rows, reasons, language))
+            found = pool.submit(_tell_there, folder, scorer.digest, rows, reasons, language)
+            waiting.append((rows, found))
             if len(waiting) > workers:
-                yield waiting.popleft().result()
+                yield _of(*waiting.popleft())
         while waiting:
-            yield waiting.popleft().result()
+            yield _of(*waiting.popleft())
+
+
+def _of(rows: pa.Table, found: Future[Found]) -> ToldBatch:
+    """The rows stayed here: only what was found travels back."""
+    return ToldBatch(rows, *found.result())
 
 
 def _tell(scorer: Scorer, rows: pa.Table, reasons: int, language: Language) -> ToldBatch:
@@ -68,8 +76,9 @@ def _tell(scorer: Scorer, rows: pa.Table, reasons: int, language: Language) -> T
 
 def _tell_there(
     folder: Path, digest: str, rows: pa.Table, reasons: int, language: Language
-) -> ToldBatch:
-    return _tell(scorer_here(folder, digest), rows, reasons, language)
+) -> Found:
+    told = _tell(scorer_here(folder, digest), rows, reasons, language)
+    return told.scores, told.explanation, told.told
 
 
 @lru_cache(maxsize=2)

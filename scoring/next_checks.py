@@ -7,9 +7,11 @@ ten reference rows that have one (stale).
 Method: the bundle keeps rows that training saw. For every such row that has the fact (and, for a
 stale one, a fresher one), its features are put in place of the clue's and the trees asked again;
 the expected change is the mean absolute difference of probability. Rows count by their likeness to
-the clue as it is known (shared leaves), which is how the mean is taken given what is known. A fact
-that clues like this one seldom have (an employer's fines, for a pensioner) is seldom found by
-looking, so checks are ordered by the expected change times the share of like rows that have it.
+the clue in all else (shared leaves, with the fact itself put alike on both sides: else the way that
+a missing value takes would choose the rows), so the mean is taken given what is known; where eight
+of them are of the clue's own supervision model, only those count. A fact that clues like this one
+seldom have (an employer's fines, for a pensioner) is seldom found by looking, so checks are ordered
+by the expected change times the share of like rows that have it.
 """
 
 from __future__ import annotations
@@ -22,11 +24,10 @@ from typing import Literal
 
 import lightgbm as lgb
 import numpy as np
-import numpy.typing as npt
 
 from features.definition import FeatureSet
 from scoring.bundle import ScoredFeature, Value, check_bundle, read_manifest, read_reference
-from scoring.leaves import leaves_of, measure_of
+from scoring.leaves import leaves_of
 from scoring.matrix import to_matrix
 from scoring.scorer import Floats, Scorer, table_of_rows
 
@@ -34,6 +35,8 @@ STALE_BEYOND = 0.9
 # Of probability: what would be told as 0.0 points is not worth a day.
 LEAST_WORTH = 0.0005
 LOW, HIGH = 0.1, 0.9
+# What a clue can have at all is settled by the supervision model that raised it.
+ALIKE_BY, ENOUGH_ALIKE = "supervision_model", 8
 
 
 @dataclass(frozen=True)
@@ -72,10 +75,9 @@ class Check:
 
 @dataclass(frozen=True)
 class Seen:
-    """Reference rows as the trees read them: matrix (rows, features), leaves (rows, trees)."""
+    """Reference rows as the trees read them (rows, features), and each feature's gain in all."""
 
     matrix: Floats
-    leaves: npt.NDArray[np.unsignedinteger]
     importance: Floats
 
 
@@ -88,12 +90,11 @@ def next_checks(
     """
     seen = _seen(scorer.digest, folder, scorer.booster)
     row = to_matrix(scorer.manifest.features, table_of_rows(scorer.manifest, [tuple(values)]))[0]
-    weight = _weights(scorer, seen, row)
     found = [
         check
         for fact in facts
         if seen.importance[list(fact.places)].any()
-        for check in [_check(scorer, seen, fact, row, weight)]
+        for check in [_check(scorer, seen, fact, row)]
         if check is not None and check.worth >= LEAST_WORTH
     ]
     return sorted(found, key=lambda check: (-check.worth, check.fact.places))
@@ -124,7 +125,7 @@ def _tells_age(name: str, definitions: FeatureSet) -> bool:
     return name in definitions.names and definitions.feature(name).kind == "days_since_last"
 
 
-def _check(scorer: Scorer, seen: Seen, fact: Fact, row: Floats, weight: Floats) -> Check | None:
+def _check(scorer: Scorer, seen: Seen, fact: Fact, row: Floats) -> Check | None:
     """None where the fact is known and fresh, or where no reference row has it."""
     places = list(fact.places)
     theirs = seen.matrix[:, places]
@@ -138,6 +139,7 @@ def _check(scorer: Scorer, seen: Seen, fact: Fact, row: Floats, weight: Floats) 
             has &= seen.matrix[:, fact.age] < row[fact.age]
     if not has.any():
         return None
+    weight = _weights(scorer, seen, row, places)
     chance = weight * has
     before, after = _probabilities(scorer, row, places, theirs[has])
     share = chance[has] / chance.sum() if chance.sum() > 0 else np.full(has.sum(), 1 / has.sum())
@@ -178,11 +180,21 @@ def _quantiles(values: Floats, share: Floats) -> tuple[float, float]:
     return float(values[order[low]]), float(values[order[high]])
 
 
-def _weights(scorer: Scorer, seen: Seen, row: Floats) -> Floats:
-    """Per reference row its likeness to the clue, (rows,); alike for all where none is alike."""
+def _weights(scorer: Scorer, seen: Seen, row: Floats, places: list[int]) -> Floats:
+    """Per reference row its likeness to the clue in all but `places`, (rows,); one for all where
+    none is alike."""
     leaves = leaves_of(scorer)
-    same = seen.leaves == leaves.of_matrix(row[None, :])[0]
+    both = np.vstack([row, seen.matrix])
+    both[:, places] = row[places]
+    fallen = leaves.of_matrix(both)
+    same = fallen[1:] == fallen[0]
     weight = (same @ leaves.weights.astype(np.float64)) / leaves.total
+    names = [feature.name for feature in scorer.manifest.features]
+    if ALIKE_BY in names:
+        at = names.index(ALIKE_BY)
+        own = seen.matrix[:, at] == row[at]
+        if own.sum() >= ENOUGH_ALIKE:
+            weight = weight * own
     return weight if weight.sum() > 0 else np.ones(len(weight))
 
 
@@ -193,4 +205,4 @@ def _seen(digest: str, folder: Path, booster: lgb.Booster) -> Seen:
     rows = table_of_rows(manifest, list(read_reference(folder).rows))
     matrix = to_matrix(manifest.features, rows)
     importance = np.asarray(booster.feature_importance("gain"), np.float64)
-    return Seen(matrix, measure_of(booster).of_matrix(matrix), importance)
+    return Seen(matrix, importance)

@@ -16,20 +16,28 @@ from serving.openapi import describe
 from serving.quick import QuickScores
 from serving.refusals import add_refusals
 from serving.routes import (
+    audit,
     clues,
     health,
+    history,
     metrics,
     monitoring,
+    new_clues,
+    outcomes,
     queue,
     reference,
     scorers,
     scores,
+    transitions,
 )
 from serving.service import Service
 from serving.traces import tracer_by
 from serving.watched import Watched
 
-ROOMS = (scores, clues, queue, scorers, monitoring, health, metrics, reference, pages)
+ROOMS = (
+    scores, new_clues, clues, history, transitions, queue, outcomes, scorers, monitoring, audit,
+    health, metrics, reference, pages,
+)  # fmt: skip
 
 
 def create_app(home: Home) -> FastAPI:

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from base.errors import NotFound, Refused, nearest
 from base.moment import Clock
-from scoring.ledger import keys
+from scoring.ledger import keys, writing
+from scoring.ledger.chain import Entry, append
 from serving.principal import Role
 
 ROLES: tuple[str, ...] = get_args(Role)
@@ -27,6 +28,7 @@ def create(
     clock: Clock,
     holder: str | None = None,
     expires_at: datetime | None = None,
+    by: str = "command",
 ) -> dict[str, Any]:
     """Make a key for a role, for one office and those below it, or (None) for all.
 
@@ -49,8 +51,10 @@ def create(
         "holder": holder,
         "expires_at": expires_at,
     }
-    with ledger.begin() as connection:
+    told = {name: row[name] for name in ("role", "office_id", "expires_at")}
+    with writing(ledger) as connection:
         connection.execute(sa.insert(keys), row)
+        append(connection, [Entry("key", by, key_id, {"created": told}, now)])
     return {
         "key": key,
         "key_id": key_id,
@@ -61,15 +65,17 @@ def create(
     }
 
 
-def revoke(ledger: sa.Engine, key_id: str, *, clock: Clock) -> dict[str, Any]:
+def revoke(ledger: sa.Engine, key_id: str, *, clock: Clock, by: str = "command") -> dict[str, Any]:
     """Refuse a key from now on. Raises NotFound for an id that no key in force has."""
     change = (
         sa.update(keys)
         .where(keys.c.key_id == key_id, keys.c.revoked_at.is_(None))
         .values(revoked_at=clock.now())
     )
-    with ledger.begin() as connection:
+    with writing(ledger) as connection:
         changed = connection.execute(change).rowcount
+        if changed:
+            append(connection, [Entry("key", by, key_id, {"revoked": True}, clock.now())])
     if not changed:
         raise NotFound(wanted="the id of a key in force", got="no such key", cure="check the id")
     return {"key_id": key_id, "revoked": True}

@@ -58,11 +58,14 @@ def problem(
     status: HTTPStatus,
     faults: Sequence[dict[str, str]] = (),
     headers: Mapping[str, str] | None = None,
+    values: Mapping[str, Any] | None = None,
 ) -> JSONResponse:
-    """A problem+json reply."""
+    """A problem+json reply. `values`: what a program needs to go on after a conflict."""
     body: dict[str, Any] = {"type": "about:blank", "title": status.phrase, "status": int(status)}
     if faults:
         body["faults"] = list(faults)
+    if values:
+        body["values"] = dict(values)
     return JSONResponse(
         body, status_code=status, media_type="application/problem+json", headers=headers
     )
@@ -84,7 +87,8 @@ def add_refusals(app: FastAPI) -> None:
     @app.exception_handler(CluesError)
     async def _refused(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, CluesError)
-        return problem(status_of(error), told_faults(error), told_in_headers(error))
+        values = error.values if isinstance(error, Conflict) else None
+        return problem(status_of(error), told_faults(error), told_in_headers(error), values)
 
     @app.exception_handler(RequestValidationError)
     async def _unfit(_: Request, error: Exception) -> JSONResponse:

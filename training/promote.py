@@ -9,9 +9,11 @@ from base.errors import Conflict, Fault, Refused
 from base.moment import Clock
 from features.declared import declared_features
 from governance.home import Home
+from scoring.audit import tell_promotion
 from scoring.bundle import find_digest, read_manifest
 from scoring.champion import champion_before, find_champion, require_two_persons, write_champion
 from scoring.champion import roll_back as put_back
+from scoring.ledger import open_ledger
 from scoring.registry import alias_champion, tell_registry
 from scoring.trial import try_bundle
 from training.promotion_rule import TITLES, Verdict
@@ -41,6 +43,14 @@ def promote(
     why = (despite or "").strip() or None
     if not weighed.verdict.passed and why is None:
         raise Refused.gather(_unmet(weighed.verdict))
+    tell_promotion(
+        open_ledger(home.ledger_url),
+        digest,
+        change="promoted",
+        by=by,
+        approved_by=approved_by,
+        clock=clock,
+    )
     champion = write_champion(
         home.scorers,
         digest,
@@ -85,7 +95,16 @@ def roll_back(
     Raises NotReady where there was none, Refused where its bundle fails its trial now.
     """
     require_two_persons(by, approved_by)
-    _require_serves(home, champion_before(home.scorers))
+    before = champion_before(home.scorers)
+    _require_serves(home, before)
+    tell_promotion(
+        open_ledger(home.ledger_url),
+        before,
+        change="rolled_back",
+        by=by,
+        approved_by=approved_by,
+        clock=clock,
+    )
     champion = put_back(home.scorers, by=by, approved_by=approved_by, at=clock.now(), why=why)
     return {
         "champion": champion.scorer,

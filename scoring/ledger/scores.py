@@ -146,6 +146,16 @@ def latest_score(engine: sa.Engine, clue_id: str) -> GivenScore:
     return given_of(dict(row))
 
 
+def scores_of(engine: sa.Engine, clue_id: str) -> list[GivenScore]:
+    """Every kept score of a clue, the oldest first. Raises NotFound where there is none."""
+    query = sa.select(scores_given).where(scores_given.c.clue_id == clue_id)
+    with engine.connect() as connection:
+        rows = connection.execute(query.order_by(scores_given.c.score_id)).mappings().all()
+    if not rows:
+        raise NotFound(wanted="a scored clue", got="no score of it", cure="check the clue's id")
+    return [given_of(dict(row)) for row in rows]
+
+
 def newest_scores(engine: sa.Engine) -> list[dict[str, Any]]:
     """clue_id, office_id, margin, probability, scorer, moment of each clue's newest score."""
     newest = (

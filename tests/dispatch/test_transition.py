@@ -78,12 +78,12 @@ def test_an_administrator_and_a_scientist_move_nothing() -> None:
 @pytest.mark.parametrize(
     ("to", "more", "wanted"),
     [
-        ("case_filed", {"facts": {"case_number": "1"}}, "facts.filed_on"),
-        ("case_filed", {"facts": {"case_number": " ", "filed_on": "tomorrow"}}, "facts.filed_on"),
+        ("case_filed", {"facts": {"case_number": "1"}}, "filed_on"),
+        ("case_filed", {"facts": {"case_number": " ", "filed_on": "tomorrow"}}, "filed_on"),
         ("returned", {"reason": "  "}, "reason"),
-        ("transferred", {"reason": "theirs"}, "facts.authority"),
+        ("transferred", {"reason": "theirs"}, "authority"),
         ("unfounded", {"reason": "x" * 2001}, "reason"),
-        ("unfounded", {"reason": "checked", "facts": {"case_number": "1"}}, "facts"),
+        ("unfounded", {"reason": "checked", "facts": {"case_number": "1"}}, "case_number"),
         ("lost", {}, "to"),
     ],
 )

@@ -19,7 +19,7 @@ from alembic.runtime.migration import MigrationContext
 from ledgers import new_url
 
 import scoring.migrations
-from base.errors import NotFound
+from base.errors import NotFound, NotReady
 from scoring.ledger import (
     GivenScore,
     ShadowScore,
@@ -165,3 +165,39 @@ def test_sqlite_keeps_what_it_acknowledged(tmp_path: Path) -> None:
     """P-1: write-ahead log, synchronous FULL (2)."""
     told = durability(open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}"))
     assert told == {"database": "sqlite", "journal": "wal", "synchronous": "2"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER DATABASE {name} SET synchronous_commit = off",
+        "ALTER ROLE CURRENT_USER IN DATABASE {name} SET synchronous_commit = off",
+    ],
+)
+def test_postgres_that_acknowledges_too_early_is_refused(
+    change: str, postgres: str, tmp_path: Path
+) -> None:
+    """P-1: whoever changed the default; a session that was opened before keeps its own."""
+    url = new_url("postgres", tmp_path, postgres)
+    ledger = open_ledger(url)
+    with ledger.connect() as earlier:
+        name = sa.make_url(url).database
+        with sa.create_engine(postgres, poolclass=sa.NullPool).begin() as connection:
+            connection.execute(sa.text(change.format(name=name)))
+        assert earlier.execute(sa.text("SHOW synchronous_commit")).scalar_one() == "on"
+    ledger.dispose()
+    open_ledger.cache_clear()
+    with pytest.raises(NotReady, match="synchronous_commit"):
+        open_ledger(url)
+    with pytest.raises(NotReady, match="synchronous_commit"):
+        durability(ledger)
+
+
+def test_postgres_that_is_asked_to_acknowledge_too_early_is_refused(
+    postgres: str, tmp_path: Path
+) -> None:
+    """P-1: by the connection's own options."""
+    url = sa.make_url(new_url("postgres", tmp_path, postgres))
+    early = url.update_query_dict({"options": "-c synchronous_commit=off"})
+    with pytest.raises(NotReady, match="synchronous_commit"):
+        open_ledger(early.render_as_string(False))

@@ -13,6 +13,7 @@ import tiny_scorer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import scoring.next_checks as module
 from base.bilingual import Bilingual
 from base.errors import NotReady, Refused
 from features.definition import load_features
@@ -52,8 +53,13 @@ def is_known(scorer: Scorer, place: int, value: Any) -> bool:
     return value is not None and (not categories or value in categories)
 
 
-def by_a_loop(scorer: Scorer, folder: Path, fact: Fact, values: list[Any]) -> Any:
-    """(expected change, known share) of an open fact; None where it is known and fresh."""
+def by_a_loop(
+    scorer: Scorer, folder: Path, fact: Fact, values: list[Any], kind: str | None = None
+) -> Any:
+    """(expected change, known share) of an open fact; None where it is known and fresh.
+
+    With a kind, rows of any other count for nothing.
+    """
     rows = [list(row) for row in read_reference(folder).rows]
     ages = sorted(
         row[fact.age] for row in rows if fact.age is not None and row[fact.age] is not None
@@ -71,8 +77,13 @@ def by_a_loop(scorer: Scorer, folder: Path, fact: Fact, values: list[Any]) -> An
     mine, now = leaves(scorer, values), probability(scorer, values)
     total = known = moved = 0.0
     for row, whole in zip(rows, read_reference(folder).rows, strict=True):
-        theirs = leaves(scorer, list(whole))
-        alike = sum(int(w) for w, a, b in zip(weights, mine, theirs, strict=True) if a == b)
+        alike_but_for_the_fact = list(whole)
+        for at in fact.places:
+            alike_but_for_the_fact[at] = values[at]
+        theirs = leaves(scorer, alike_but_for_the_fact)
+        alike = (kind is None or whole[2] == kind) * sum(
+            int(w) for w, a, b in zip(weights, mine, theirs, strict=True) if a == b
+        )
         total += alike
         if row is None or not any(is_known(scorer, at, row[at]) for at in fact.places):
             continue
@@ -109,6 +120,27 @@ def test_checks_are_those_of_a_plain_loop(
         assert 0 <= check.lowest <= check.highest <= 1
     worth = [check.worth for check in told]
     assert worth == sorted(worth, reverse=True)
+
+
+def test_only_clues_of_the_same_supervision_model_say_what_a_clue_can_have(
+    scorer: Scorer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there are eight of them; of a model with fewer, all that are alike."""
+    monkeypatch.setattr(module, "ALIKE_BY", "kind")
+    kinds = [row[2] for row in read_reference(folder).rows]
+    assert kinds.count("civil") >= 8 > kinds.count("unheard of")
+    told_at_all = 0
+    for kind, counted in (("civil", "civil"), ("unheard of", None)):
+        for values in ([None, 5.0, kind], [70_000.0, None, kind]):
+            fact = FACTS[values.index(None)]
+            moved, share = by_a_loop(scorer, folder, fact, values, counted)
+            told = next_checks(scorer, folder, [fact], values)
+            told_at_all += len(told)
+            assert bool(told) == (moved * share >= LEAST_WORTH)
+            for check in told:
+                assert check.expected_change == pytest.approx(moved, abs=1e-9)
+                assert check.known_share == pytest.approx(share, abs=1e-6)
+    assert told_at_all >= 2
 
 
 def test_nothing_is_to_be_checked_where_everything_is_known(scorer: Scorer, folder: Path) -> None:

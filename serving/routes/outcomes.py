@@ -1,0 +1,94 @@
+"""POST /v1/outcomes: what became of clues comes back; late, twice or out of order is all one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+
+from base.errors import Fault
+from clues.register import read_clues
+from dispatch.endings import as_told
+from dispatch.outcome import admit_outcomes, require_outcomes, settle_source, told_receipt
+from governance.source import from_table
+from serving.access import principal_of, service_of
+from serving.bounds import BATCH_BYTES, read_body
+from serving.messages import parse_message
+from serving.once_only import PARAMETER, Work, answer_once
+from serving.principal import Principal
+from serving.refusals import UnfitMessage
+from serving.service import Service
+from serving.work_messages import OutcomeMessage, OutcomesRequest
+
+router = APIRouter()
+BODY: dict[str, Any] = {
+    "parameters": [PARAMETER],
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": OutcomesRequest.model_json_schema()}},
+    },
+}
+
+
+@router.post("/v1/outcomes", openapi_extra=BODY)
+async def post_outcomes(request: Request) -> dict[str, Any]:
+    """Take outcomes in as records; the clues move by the newest word on each.
+
+    `refused` tells of each one that cannot be used by its place in the request.
+    """
+    service = service_of(request)
+    who = await run_in_threadpool(principal_of, request)
+    body = await read_body(request, BATCH_BYTES)
+    return await run_in_threadpool(
+        answer_once, service, who, request, body, lambda: _prepare(service, who, body)
+    )
+
+
+def _prepare(service: Service, who: Principal, body: bytes) -> Work:
+    """Admit the records, which can be done twice; what the ledger says of them is left to do."""
+    asked = parse_message(OutcomesRequest, body).outcomes
+    _require_wall_time(asked)
+    contract = require_outcomes(service.home)
+    rows = [
+        {
+            "clue_id": each.clue_id,
+            "status": each.status,
+            "decided_at": as_told(contract, "decided_at", each.decided_at),
+            "reported_at": as_told(contract, "reported_at", each.reported_at),
+        }
+        for each in asked
+    ]
+    source = from_table("outcomes", pa.Table.from_pylist(rows))
+    receipt = admit_outcomes(service.home, source, _clues_of(service, who, asked), service.clock)
+    told = told_receipt(receipt)
+    for refused in told["refused"]:
+        refused["place"] = refused.pop("row") - 1
+
+    def work(connection: sa.Connection) -> dict[str, Any]:
+        settle_source(connection, service.home, source, service.clock, by=who.key_id)
+        return {name: told[name] for name in ("accepted", "already_known", "refused", "version")}
+
+    return work
+
+
+def _clues_of(service: Service, who: Principal, asked: list[OutcomeMessage]) -> pa.Table:
+    """The clues named that the caller may see: another office's is as unknown as none (P-10)."""
+    clues = read_clues(service.home, {each.clue_id for each in asked})
+    if who.offices is None:
+        return clues
+    return clues.filter(pc.is_in(clues["office_id"], pa.array(sorted(who.offices), pa.string())))
+
+
+def _require_wall_time(asked: list[OutcomeMessage]) -> None:
+    faults = [
+        Fault("wall time, no offset", "an offset", "leave it out", f"outcomes.{at}.{name}")
+        for at, each in enumerate(asked)
+        for name in ("decided_at", "reported_at")
+        if getattr(each, name).tzinfo is not None
+    ]
+    if faults:
+        raise UnfitMessage.gather(faults)

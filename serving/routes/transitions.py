@@ -1,0 +1,95 @@
+"""POST /v1/clues/{id}/transitions: a person, or the case system, moves a clue."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from fastapi import APIRouter, BackgroundTasks, Request
+from starlette.concurrency import run_in_threadpool
+
+from base.errors import CluesError, Refused
+from dispatch.endings import admit_endings
+from dispatch.life_cycle import WORDS, Deadlines, load_deadlines
+from dispatch.transition import move_in
+from serving.access import principal_of, service_of
+from serving.bounds import read_body
+from serving.messages import parse_message
+from serving.once_only import PARAMETER, Work, answer_once
+from serving.principal import Principal
+from serving.refusals import UnfitMessage
+from serving.service import Service
+from serving.work_messages import TransitionRequest
+
+router = APIRouter()
+log = structlog.get_logger()
+BODY: dict[str, Any] = {
+    "parameters": [PARAMETER],
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": TransitionRequest.model_json_schema()}},
+    },
+}
+
+
+@router.post("/v1/clues/{clue_id}/transitions", openapi_extra=BODY)
+async def post_transition(request: Request, clue_id: str, later: BackgroundTasks) -> dict[str, Any]:
+    """Move a clue along its life cycle; 409 with where it stands if it has moved on meanwhile."""
+    service = service_of(request)
+    who = await run_in_threadpool(principal_of, request)
+    body = await read_body(request)
+    told = await run_in_threadpool(
+        answer_once, service, who, request, body, lambda: _prepare(service, who, clue_id, body)
+    )
+    if told["state"] in WORDS:
+        later.add_task(admit_later, service)
+    return told
+
+
+def _prepare(service: Service, who: Principal, clue_id: str, body: bytes) -> Work:
+    asked = parse_message(TransitionRequest, body)
+    if asked.office_id is not None and asked.office_id not in service.offices.by_id:
+        raise _unfit_office()
+    deadlines = _deadlines(service.home.jurisdiction.folder)
+
+    def work(connection: sa.Connection) -> dict[str, Any]:
+        try:
+            return move_in(
+                connection,
+                clue_id,
+                asked.to,
+                by=who.key_id,
+                role=who.role,
+                offices=who.offices,
+                expects=asked.expects,
+                at=service.clock.now(),
+                reason=asked.reason,
+                facts=asked.facts,
+                deadlines=deadlines,
+            )
+        except Refused as error:
+            raise UnfitMessage.gather(error.faults) from None
+
+    return work
+
+
+def admit_later(service: Service) -> None:
+    """A decision that cannot be admitted now is admitted with the next one, or by a scoring."""
+    try:
+        admit_endings(service.home, service.ledger, service.clock)
+    except (CluesError, OSError, sa.exc.SQLAlchemyError) as error:
+        log.warning("endings_wait", kind=type(error).__name__)
+
+
+def _unfit_office() -> UnfitMessage:
+    return UnfitMessage(
+        wanted="an office of yours", got="another", cure="leave it out", where="office_id"
+    )
+
+
+@lru_cache(maxsize=4)
+def _deadlines(jurisdiction: Path) -> Deadlines:
+    return load_deadlines(jurisdiction)
