@@ -25,7 +25,7 @@ from scoring.calibration import SigmoidCalibrator
 from scoring.champion import write_champion
 
 NUMBERS, CATEGORIES, WORDS = 112, 8, ("north", "south", "east", "west", "middle")
-TREES, LEAVES, ROWS, MISSING = 200, 31, 20_000, 0.15
+TREES, LEAVES, ROWS, MISSING = 200, 31, 8_000, 0.15
 NAMES = tuple(
     [f"number_{at:03d}" for at in range(NUMBERS)] + [f"word_{at}" for at in range(CATEGORIES)]
 )
@@ -141,7 +141,7 @@ def put_champion(home: Home, definitions: FeatureSet, rows: npt.NDArray[np.float
     draw = np.random.default_rng(4)
     signal = np.nan_to_num(rows[:, ::3]).sum(axis=1) + draw.normal(size=len(rows))
     label = (signal > np.median(signal)).astype(float)
-    options = {"objective": "binary", "num_leaves": LEAVES, "verbose": -1, "num_threads": 2}
+    options = {"objective": "binary", "num_leaves": LEAVES, "verbose": -1, "num_threads": 1}
     data = lgb.Dataset(rows, label=label, categorical_feature=categories)
     booster = lgb.train({**options, "min_data_in_leaf": 5}, data, num_boost_round=TREES)
     margin = np.asarray(booster.predict(rows[:2_000], raw_score=True, num_threads=1), np.float64)

@@ -48,7 +48,7 @@ MACHINE: tuple[Role, ...] = ("case_system",)
 SCIENCE: tuple[Role, ...] = ("data_scientist", "auditor")
 RULES: dict[str, Rule] = {
     "POST /v1/scores": Rule(
-        "bearer", ("case_system", "data_scientist"), "own", "scores clues without keeping them"
+        "bearer", ("case_system", "data_scientist"), "own", "scores clues without making them work"
     ),
     "POST /v1/clues": Rule("bearer", MACHINE, "own", "admits clues and puts them in the queue"),
     "GET /v1/clues/{clue_id}": Rule("bearer", READERS, "own", "one clue"),

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from experiments.replay.learning import learn
 from experiments.replay.mail import Mail
 from experiments.replay.orders import Order, Said
 from experiments.replay.truth import Truth
-from experiments.replay.verdicts import Verdicts, as_frame
+from experiments.replay.verdicts import Verdicts, cases_in
 from features.slices import micros
 from governance.home import Home
 from scoring.champion import read_champion
@@ -49,19 +50,24 @@ class Played:
     weeks: Sequence[Sequence[datetime]]
     seed: int
 
-    @property
+    @cached_property
     def office(self) -> list[str]:
         return [each or "" for each in self.clues["office_id"].to_pylist()]
+
+    @cached_property
+    def ids(self) -> list[str]:
+        return [str(each) for each in self.clues["clue_id"].to_pylist()]
 
 
 @dataclass
 class Month:
-    """What an arm did in a month: places of the clues it dispatched and drew by lot, what it said
-    of those raised in it, and with which scorer."""
+    """What an arm did in a month: places of the clues it dispatched, drew by lot and found to be
+    cases (whenever that is reported); what it said of those raised in it, and with which scorer."""
 
     moment: datetime
     dispatched: list[int] = field(default_factory=list)
     by_lot: list[int] = field(default_factory=list)
+    cases: list[int] = field(default_factory=list)
     fresh: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     said: Said | None = None
     scorer: str | None = None
@@ -143,9 +149,12 @@ def _dispatch(
         del margin[place]
     month.dispatched += taken
     month.by_lot += [int(each.clue_id) for each in chosen if each.exploration]
+    word = played.verdicts.of(taken, day)
+    cases = set(cases_in(word).tolist())
+    month.cases += [place for place in taken if played.ids[place] in cases]
     if arm.home is not None and arm.mail is not None:
         _order(arm.home, played, chosen, day)
-        arm.mail.post(as_frame(played.verdicts.rows(taken, day)))
+        arm.mail.post(word)
 
 
 def _one_office(
@@ -176,7 +185,6 @@ def _one_office(
 
 def _order(home: Home, played: Played, chosen: list[Ranked], day: datetime) -> None:
     """Orders stand in the arm's ledger with their chances, as they do at work."""
-    ids = played.verdicts.clue_id
-    named = [replace(each, clue_id=ids[int(each.clue_id)]) for each in chosen]
+    named = [replace(each, clue_id=played.ids[int(each.clue_id)]) for each in chosen]
     ledger = open_ledger(f"sqlite:///{home.path.resolve() / 'ledger.db'}")
     give_orders(ledger, named, by=DISPATCHER, clock=FixedClock(day))

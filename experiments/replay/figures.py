@@ -17,21 +17,21 @@ SCORER, BLIND = "scorer", "without_exploration"
 FIRST_COME, SEVERITY, ORACLE = "first_come", "severity", "oracle"
 
 
-def cases_of(played: Played, month: Month) -> int:
+def cases_of(month: Month) -> int:
     """Cases among what was dispatched in the month, whenever they are decided."""
-    return int(played.truth.case[month.dispatched].sum())
+    return len(month.cases)
 
 
-def total_cases(played: Played, months: Sequence[Month]) -> int:
+def total_cases(months: Sequence[Month]) -> int:
     """Cases found over all months."""
-    return sum(cases_of(played, month) for month in months)
+    return sum(cases_of(month) for month in months)
 
 
 def told_months(played: Played, arms: Arms) -> list[dict[str, Any]]:
     """One line per month: what the scorer's arm did, and what the others found beside it."""
     told = []
     for at, month in enumerate(arms[SCORER]):
-        others = {name: cases_of(played, months[at]) for name, months in arms.items()}
+        others = {name: cases_of(months[at]) for name, months in arms.items()}
         cases = others.pop(SCORER)
         told.append(
             {
@@ -76,20 +76,19 @@ def error_of_calibration(played: Played, months: Sequence[Month]) -> float:
 def months_until_found(played: Played, months: Sequence[Month]) -> int | None:
     """Months from the first clue of the new pattern until one is dispatched and becomes a case;
     None where there is no such pattern or none was found."""
-    pattern, case = played.truth.pattern, played.truth.case
+    pattern = played.truth.pattern
     begun = next((at for at, m in enumerate(months) if pattern[m.fresh].any()), None)
     if begun is None:
         return None
     for at in range(begun, len(months)):
-        taken = np.array(months[at].dispatched, np.int64)
-        if (pattern[taken] & case[taken]).any():
+        if pattern[months[at].cases].any():
             return at - begun + 1
     return None
 
 
 def summary(played: Played, arms: Arms) -> dict[str, Any]:
     """Totals of every arm, and the ratios that callers look at."""
-    found = {name: total_cases(played, months) for name, months in arms.items()}
+    found = {name: total_cases(months) for name, months in arms.items()}
     dispatched = {name: sum(len(m.dispatched) for m in months) for name, months in arms.items()}
     return {
         "cases_found": found,

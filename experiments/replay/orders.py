@@ -59,13 +59,13 @@ class Severity:
 
 @dataclass(frozen=True)
 class Oracle:
-    """The true probability: nothing that can be known beats it but by chance."""
+    """The true chance of a case at the clue's office: nothing that can be known expects more."""
 
     truth: Truth
 
     def say(self, places: Ints, moment: datetime) -> Said:  # noqa: ARG002
         """The true log-odds."""
-        chance = self.truth.probability[places]
+        chance = self.truth.chance[places]
         return Said(np.log(chance) - np.log1p(-chance), chance)
 
 

@@ -21,6 +21,7 @@ from base.moment import add_months
 from base.progress import Stages
 from clues.register import require_clues
 from dispatch.offices import load_offices
+from experiments.past_orders import take_past_orders
 from experiments.replay.arm import Arm, Month, Played, play
 from experiments.replay.decay import measure_decay
 from experiments.replay.figures import (
@@ -40,7 +41,7 @@ from experiments.replay.page import write_page
 from experiments.replay.rows import ClueRows, prepare_rows
 from experiments.replay.stage import copy_jurisdiction, copy_scorers, make_stage
 from experiments.replay.truth import Truth, read_truth
-from experiments.replay.verdicts import draw_verdicts
+from experiments.replay.verdicts import Verdicts
 from features.declared import declared_features
 from governance.home import Home
 
@@ -64,13 +65,14 @@ class Asked:
 
 @dataclass(frozen=True)
 class Given:
-    """A simulated province: every clue with its truth, what is played, and the outcomes of the
-    clues raised before that."""
+    """A simulated province: every clue with its truth, what is played, and the outcomes and orders
+    of the clues raised before that."""
 
     clues: pa.Table
     truth: Truth
     played: Played
     history: pd.DataFrame
+    orders: pd.DataFrame
 
 
 def replay(
@@ -134,18 +136,31 @@ def given_province(home: Home, source: Path, asked: Asked) -> Given:
     truth_played, weeks = truth.where(chosen), weeks_of(first, asked.months)
     offices = load_offices(home.jurisdiction.folder / "offices.yaml")
     named = [each for each in playing["office_id"].to_pylist() if each]
-    outcomes = pd.read_csv(source / "outcomes.csv", parse_dates=["decided_at", "reported_at"])
+    outcomes = _read_all(source, "outcomes", ["decided_at", "reported_at"])
+    orders = _read_all(source, "orders", ["ordered_at"])
     earlier = clues.filter(pc.invert(now))["clue_id"].to_pylist()
     played = Played(
         playing,
         truth_played,
-        draw_verdicts(playing["clue_id"].to_pylist(), truth_played, asked.seed),
+        Verdicts(truth_played, asked.seed),
         scaled_hands(offices, named, sum(map(len, weeks)), asked.capacity_share),
         [add_months(first, month) for month in range(asked.months)],
         weeks,
         asked.seed,
     )
-    return Given(clues, truth, played, outcomes[outcomes["clue_id"].isin(earlier)])
+    return Given(
+        clues,
+        truth,
+        played,
+        outcomes[outcomes["clue_id"].isin(earlier)],
+        orders[orders["clue_id"].isin(earlier)],
+    )
+
+
+def _read_all(source: Path, name: str, times: list[str]) -> pd.DataFrame:
+    """A table of the simulator, one file per block."""
+    parts = sorted(source.glob(f"{name}*.csv"))
+    return pd.concat([pd.read_csv(path, parse_dates=times) for path in parts], ignore_index=True)
 
 
 def _require_history(begun: datetime, first: datetime) -> None:
@@ -164,8 +179,16 @@ def first_scorer(home: Home, folder: Path, given: Given) -> Home:
     start = make_stage(home, folder / "start", jurisdiction)
     moment = given.played.months[0]
     Mail(given.history).deliver(start, moment)
+    _past_orders(start, given)
     learn(start, moment)
     return start
+
+
+def _past_orders(stage: Home, given: Given) -> None:
+    """With what chance clues were chosen before: labels are weighed by it."""
+    path = stage.path / "past_orders.csv"
+    given.orders.to_csv(path, index=False)
+    take_past_orders(stage, [str(path)])
 
 
 def plain_arms(played: Played) -> list[Arm]:
@@ -185,6 +208,7 @@ def learning_arms(
     for name, share in ((SCORER, asked.exploration_share), (BLIND, 0.0)):
         stage = make_stage(home, folder / name, start.jurisdiction)
         copy_scorers(start, stage)
+        _past_orders(stage, given)
         # History up to the first month is delivered again: each arm has its own outcomes.
         mail, order = Mail(given.history), ByScorer(stage, rows)
         arms.append(Arm(name, order, share, stage, mail, asked.retrain_every))

@@ -45,6 +45,7 @@ def copy_jurisdiction(jurisdiction: Jurisdiction, into: Path) -> Jurisdiction:
         "title": {"zh": "闭环回放", "en": "the loop replayed"},
         "baselines": ["base_rate"],
         "label": LABEL,
+        "selection": {"propensity": "known"},
         "splits": [_first_split(jurisdiction.manifest.raise_cycle.first)],
     }
     path = into / "experiments" / f"{EXPERIMENT}.yaml"

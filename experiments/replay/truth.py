@@ -20,19 +20,29 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Truth:
-    """Parallel to the clues asked about, all (n,).
+    """`frame`: rows of the simulator's truth, parallel to the clues asked about."""
 
-    `probability`: of a case where a middling office looks; `case`: what looking at it brings, the
-    same in every arm; `pattern`: the clue belongs to the pattern that is new in the world.
-    """
+    frame: pd.DataFrame
 
-    probability: Floats
-    case: Bools
-    pattern: Bools
+    @property
+    def chance(self) -> Floats:
+        """(n,) of a case where the clue's own office looks at once."""
+        found = self.frame["probability"] * self.frame["skill"]
+        return np.asarray(found.to_numpy(np.float64).clip(1e-9, 1 - 1e-9), np.float64)
+
+    @property
+    def case(self) -> Bools:
+        """(n,) what looking at it at once would bring, whether anybody did or not."""
+        return np.asarray(self.frame["became_case"].to_numpy() == 1, bool)
+
+    @property
+    def pattern(self) -> Bools:
+        """(n,) of the pattern that appears late in the world."""
+        return np.asarray(self.frame["pattern"].to_numpy(bool), bool)
 
     def where(self, chosen: Bools) -> Truth:
         """The chosen clues alone."""
-        return Truth(self.probability[chosen], self.case[chosen], self.pattern[chosen])
+        return Truth(self.frame[chosen].reset_index(drop=True))
 
 
 def read_truth(folder: Path, clues: pa.Table) -> tuple[pa.Table, Truth]:
@@ -47,13 +57,8 @@ def read_truth(folder: Path, clues: pa.Table) -> tuple[pa.Table, Truth]:
             got="none beside its files",
             cure="give --source the folder that clues simulate wrote",
         )
-    known = pd.read_parquet(path).set_index("clue_id")
+    known = pd.read_parquet(path).set_index("clue_id", drop=False)
     ids = clues["clue_id"].to_pylist()
     there = np.array([each in known.index for each in ids], bool)
     planned = clues.filter(pa.array(there)).combine_chunks()
-    rows = known.loc[planned["clue_id"].to_pylist()]
-    return planned, Truth(
-        rows["probability"].to_numpy(np.float64),
-        rows["became_case"].to_numpy(np.int64) == 1,
-        rows["pattern"].to_numpy(bool) if "pattern" in rows else np.zeros(len(rows), bool),
-    )
+    return planned, Truth(known.loc[planned["clue_id"].to_pylist()].reset_index(drop=True))

@@ -55,7 +55,8 @@ def history_of(service: Service, who: Principal, clue_id: str) -> dict[str, Any]
 
 def _beside(service: Service, who: Principal, clue_id: str) -> dict[str, Any]:
     """Clues that joined this one, and the scores it stood with, the newest first."""
-    names = ("score_id", "moment", "scorer", "probability", "margin", "given_at")
+    # No number of the ledger's: it would tell how much others had scored meanwhile (P-10).
+    names = ("moment", "scorer", "probability", "margin", "given_at")
     scores = (
         sa.select(*(scores_given.c[name] for name in names))
         .where(scores_given.c.clue_id == clue_id, scores_given.c.purpose == "work")

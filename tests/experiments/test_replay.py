@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -41,6 +42,7 @@ from training.selection import noted_chances
 MONTHS = 4
 ASKED = Asked(months=MONTHS, exploration_share=0.2, retrain_every=2)
 BEGIN = datetime(2025, 1, 1)
+OPPOSITE = {"case_filed": "unfounded"}
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +73,7 @@ class Anyhow:
 
 def expected(played: Played, months: list[Month]) -> float:
     taken = [place for month in months for place in month.dispatched]
-    return float(played.truth.probability[taken].sum())
+    return float(played.truth.chance[taken].sum())
 
 
 def test_no_order_can_expect_more_cases_than_the_oracle(province: Home) -> None:
@@ -140,9 +142,11 @@ def test_an_outcome_not_yet_reported_reaches_no_scorer(
     until then is the same to the bit, its retraining included; afterwards it is not.
     """
     world, cut = played.played, played.played.months[2]
-    turned = replace(world, verdicts=_turned_after(world.verdicts, cut))
+    seen = world.verdicts
+    plain = replace(world, verdicts=_Quick(seen.truth, seen.seed))
+    turned = replace(world, verdicts=_Quick(seen.truth, seen.seed, cut))
     start, rows = started
-    once = _played(province, tmp_path / "a", start, played, rows, world)
+    once = _played(province, tmp_path / "a", start, played, rows, plain)
     again = _played(province, tmp_path / "b", start, played, rows, turned)
     assert once[2].learned is not None
     assert once[2].learned["scorer"] == again[2].learned["scorer"]  # type: ignore[index]
@@ -160,38 +164,37 @@ def test_an_outcome_not_yet_reported_reaches_no_scorer(
 
 
 @dataclass(frozen=True)
-class _Turned(Verdicts):
-    """Verdicts that say the opposite in every report from a moment on."""
+class _Quick(Verdicts):
+    """Reported within nine days, or nothing would be before the months end; in every report from
+    `cut` on the opposite is said."""
 
-    cut: datetime = BEGIN
+    cut: datetime = datetime.max
 
-    def rows(self, places, dispatched_at):  # type: ignore[no-untyped-def]
-        other = {"case_filed": "unfounded"}
-        return [
-            row if row[3] < self.cut else (row[0], other.get(row[1], "case_filed"), *row[2:])
-            for row in super().rows(places, dispatched_at)
-        ]
-
-
-def _turned_after(verdicts: Verdicts, cut: datetime) -> Verdicts:
-    # Decided within days, or nothing would be reported before the months end.
-    quick = {**vars(verdicts), "takes": np.full(len(verdicts.case), 8)}
-    return _Turned(**quick, cut=cut)
+    def of(self, places: Sequence[int], dispatched_at: datetime) -> pd.DataFrame:
+        rows = super().of(places, dispatched_at)
+        if rows.empty:
+            return rows
+        rows["decided_at"] = pd.Timestamp(dispatched_at + timedelta(days=8))
+        rows["reported_at"] = pd.Timestamp(dispatched_at + timedelta(days=9))
+        rows = rows.drop_duplicates("clue_id", keep="last")
+        turned = rows["status"].map(lambda status: OPPOSITE.get(status, "case_filed"))
+        late = rows["reported_at"] >= pd.Timestamp(min(self.cut, pd.Timestamp.max.to_pydatetime()))
+        return rows.assign(status=rows["status"].mask(late, turned))
 
 
 def _played(
     province: Home, folder: Path, start: Home, given_: Given, rows: ClueRows, world: Played
 ) -> list[Month]:
-    quick = replace(world.verdicts, takes=np.full(len(world.verdicts.case), 8))
-    verdicts = world.verdicts if isinstance(world.verdicts, _Turned) else quick
     arm = learning_arms(province, folder, start, given_, rows, ASKED)[0]
-    months = play(arm, replace(world, verdicts=verdicts), SilentBar())
+    months = play(arm, world, SilentBar())
     assert arm.home is not None
     with Records(arm.home) as records:
         known = records.arrow("outcomes", ["known_at"])["known_at"].to_pylist()
     assert max(known) < months[-1].moment
-    chances = noted_chances(arm.home)
-    assert len(chances) == sum(len(month.dispatched) for month in months)
+    own = {world.ids[place] for month in months for place in month.dispatched}
+    noted = noted_chances(arm.home)
+    chances = {clue: noted[clue] for clue in own}
+    assert set(noted) - own == set(given_.orders["clue_id"])
     assert all(0 < chance <= 1 for chance in chances.values())
     assert min(chances.values()) < 1
     open_ledger(f"sqlite:///{arm.home.path.resolve() / 'ledger.db'}").dispose()

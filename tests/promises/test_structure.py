@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -49,14 +49,15 @@ def test_the_service_loads_neither_training_nor_tuning_nor_tracking() -> None:
     assert not loaded & {"training", "optuna", "mlflow", "experiments", "shap"}
 
 
-def test_help_comes_within_a_second_and_loads_nothing_heavy() -> None:
-    """Best of three, in a fresh interpreter."""
+def test_help_takes_less_than_a_second_of_a_core_and_loads_nothing_heavy() -> None:
+    """Processor time, which other work on the machine does not stretch; least of three."""
     command = [sys.executable, "-c", "from cli.main import run; run()", "--help"]
     seconds = []
     for _ in range(3):
-        started = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-        seconds.append(time.perf_counter() - started)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert "admit" in done.stdout
     assert min(seconds) < 1
     assert not loaded_by("import cli.main") & {"pandas", "lightgbm", "duckdb", "fastapi", "numba"}

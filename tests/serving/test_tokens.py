@@ -70,7 +70,7 @@ BAD_CLAIMS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("change", BAD_CLAIMS, ids=str)
+@pytest.mark.parametrize("change", BAD_CLAIMS, ids=range(len(BAD_CLAIMS)))
 def test_a_token_that_says_something_else_is_refused(
     tmp_path: Path, change: dict[str, Any]
 ) -> None:
