@@ -6,6 +6,7 @@ The province is made in a folder that is thrown away, unless `--home` names a de
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import shutil
 import socket
@@ -27,7 +28,7 @@ from serving.keys import create
 
 INTO = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 CLUES, SEED = 1_500, 3
-WIDTH, HEIGHT = 1_280, 1_000
+WIDTH, HEIGHT, COLOURS = 1_280, 1_000, 48
 SECONDS_TO_START = 120.0
 QUIET = [
     "--no-sandbox", "--disable-background-networking", "--disable-quic", "--no-first-run",
@@ -108,9 +109,16 @@ def _photographed(address: str, home: Home, into: Path) -> None:
             page.click("form button")
             for what, path in pages.items():
                 page.goto(f"{address}{path}language={language}")
-                page.screenshot(path=into / f"console-{what}-{language}.png")
+                _keep(page.screenshot(), into / f"console-{what}-{language}.png")
             page.close()
         browser.close()
+
+
+def _keep(picture: bytes, path: Path) -> None:
+    """Small: pages have few colours."""
+    from PIL import Image
+
+    Image.open(io.BytesIO(picture)).convert("RGB").quantize(COLOURS).save(path, optimize=True)
 
 
 def _at_work(home: Home) -> tuple[str, str]:
