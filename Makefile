@@ -39,9 +39,10 @@ bench-peers: .venv-fastprop/stamp .venv-triage/stamp
 	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	touch $@
 
-# Debian's chromium looks at MLflow's pages: docs/pictures.
+# Debian's chromium looks at MLflow's pages and at the console: docs/pictures.
 pictures: $(VENV)/dev.stamp
 	$(BIN)/python -m bench.pictures
+	$(BIN)/python -m bench.console_pictures
 
 schema: $(VENV)/run.stamp
 	$(BIN)/python -m cli.schemas

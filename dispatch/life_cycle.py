@@ -11,6 +11,7 @@ reported and may move it from anywhere: see dispatch/outcome_events.py.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -157,6 +158,8 @@ def check_facts(move: Transition, reason: str, facts: Mapping[str, Any]) -> dict
         faults.append(Fault("a reason", "none", "say why", "reason"))
     if len(reason) > REASON_LENGTH:
         faults.append(Fault(f"at most {REASON_LENGTH} characters", "more", "shorten it", "reason"))
+    if _controls(reason):
+        faults.append(Fault("plain text", "a control character", "take it out", "reason"))
     declared = move.facts
     faults += [
         Fault(f"{name} ({declared[name]})", "nothing", "give it", name)
@@ -183,8 +186,15 @@ def _unfit(name: str, kind: str, value: Any) -> Fault | None:
         return None
     if not isinstance(value, str) or not value.strip() or len(value) > FACT_LENGTH:
         return Fault(f"text of 1 to {FACT_LENGTH} characters", "another value", "mend it", where)
+    if _controls(value):
+        return Fault("plain text", "a control character", "take it out", where)
     return None
 
 
 def _kept(value: Any) -> str:
     return value.isoformat() if isinstance(value, date) else str(value).strip()
+
+
+def _controls(text: str) -> bool:
+    """Whether it holds what no person writes and no PostgreSQL keeps; lines and tabs are text."""
+    return any(unicodedata.category(each) in ("Cc", "Cs") for each in text if each not in "\n\r\t")

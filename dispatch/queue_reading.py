@@ -35,15 +35,19 @@ class QueuePage:
 
 
 def read_page(
-    ledger: sa.Engine, offices: Collection[str] | None, limit: int, cursor: str | None
+    ledger: sa.Engine,
+    offices: Collection[str] | None,
+    limit: int,
+    cursor: str | None,
+    models: Collection[str] | None = None,
 ) -> QueuePage:
     """A page of the queues of some offices (None: all), best first, those within capacity before
-    the others. Raises Refused for a cursor that is none."""
+    the others. `models`: rows of these supervision models only; what is counted stays the whole.
+    Raises Refused for a cursor that is none."""
     after = None if cursor is None else read_cursor(cursor)
     with ledger.connect() as connection:
-        rows = [
-            dict(row) for row in connection.execute(_page(offices, limit + 1, after)).mappings()
-        ]
+        query = _page(offices, limit + 1, after, models)
+        rows = [dict(row) for row in connection.execute(query).mappings()]
         more, rows = len(rows) > limit, rows[:limit]
         scorers = _scorers(connection, [row["score_id"] for row in rows])
         total, within = _counts(connection, offices)
@@ -52,10 +56,17 @@ def read_page(
     return QueuePage(rows, _cursor(rows[-1]) if more else None, total, within)
 
 
-def _page(offices: Collection[str] | None, count: int, after: list[Any] | None) -> Any:
+def _page(
+    offices: Collection[str] | None,
+    count: int,
+    after: list[Any] | None,
+    models: Collection[str] | None,
+) -> Any:
     """The next `count` rows. Few offices: the first of each, merged."""
     ordered = [queue_places.c[name] for name in KEY]
     plain = sa.select(queue_places)
+    if models is not None:
+        plain = plain.where(queue_places.c.supervision_model.in_(sorted(models)))
     if after is not None:
         plain = plain.where(sa.tuple_(*ordered) > sa.tuple_(*map(sa.literal, after)))
     if offices is None:

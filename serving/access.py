@@ -91,6 +91,12 @@ RULES: dict[str, Rule] = {
     "GET /console/clues/{clue_id}/further": Rule(
         "console", READERS, "own", "what to check next and similar clues as a page"
     ),
+    "GET /console/clues/{clue_id}/sheet": Rule(
+        "console", READERS, "own", "a clue as a sheet to print for the file"
+    ),
+    "POST /console/clues/{clue_id}/transitions": Rule(
+        "console", READERS, "own", "moves it, by a form of its page"
+    ),
 }
 
 

@@ -5,6 +5,7 @@ Read from the kept ranking (dispatch/kept_queue.py), which is made true first wh
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import lru_cache
@@ -36,14 +37,20 @@ class Page:
 
 
 def queue_page(
-    service: Service, who: Principal, office: str | None, limit: int, cursor: str | None
+    service: Service,
+    who: Principal,
+    office: str | None,
+    limit: int,
+    cursor: str | None,
+    models: Collection[str] | None = None,
 ) -> Page:
-    """A page of the queue over the offices that both the principal and `office` cover."""
+    """A page of the queue over the offices that both the principal and `office` cover; `models`:
+    only clues of these supervision models."""
     seen = visible_offices(service, who, office)
     now = service.clock.now()
     ways, ends = _declared(service.home, _outcomes_version(service.home), now.date())
     freshen(service.ledger, ways, seen, now, ends)
-    page = read_page(service.ledger, seen, limit, cursor)
+    page = read_page(service.ledger, seen, limit, cursor, models)
     entries = [_told(service, row) for row in page.rows]
     return Page(entries, page.next_cursor, page.total, page.within)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from base.bilingual import Language
 
 WORDS: dict[str, tuple[str, str]] = {
@@ -16,13 +18,22 @@ WORDS: dict[str, tuple[str, str]] = {
     "office": ("院", "Office"),
     "raised": ("发现日期", "Raised"),
     "probability": ("成案概率", "Probability"),
-    "within": ("本周办案力量之内", "within this week's capacity"),
+    "within": ("本周", "this week"),
     "exploration": ("抽查", "drawn by lot"),
-    "capacity": ("本周可核查", "to verify this week"),
-    "of": ("，共有待处理线索", " of open clues"),
+    "capacity": ("本周办案力量之内", "Within this week's capacity"),
+    "of": ("件，排队线索共", "of"),
+    "clues_wait": ("件", "clues that wait"),
     "next": ("下一页", "Next page"),
     "reasons": ("理由", "Reasons"),
-    "contribution": ("作用（对数几率）", "Contribution (log-odds)"),
+    "why": ("说明", "Why"),
+    "course": ("走势", "Course"),
+    "by_group": ("按主题合计", "Summed by theme"),
+    "masked": (
+        "项依您的权限不显示，其作用计入其余各项。",
+        "more are not shown to your role; they are in the others.",
+    ),
+    "band": ("所在档", "Band"),
+    "times_base": ("倍于起点", "times the base"),
     "points": ("个百分点", "points"),
     "further": ("下一步核查建议与相似线索", "What to check next, and similar clues"),
     "next_checks": ("下一步核查建议", "What to check next"),
@@ -39,7 +50,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "to_clue": ("返回线索", "Back to the clue"),
     "base": ("起点", "Base"),
     "others": ("其余各项合计", "All others together"),
-    "margin": ("合计", "Sum (margin)"),
+    "waterfall_note": (
+        "从起点（未看本线索任何事实时的概率）出发，逐条加减，到成案概率为止。点击理由可打开其依据记录。",
+        "From the base to the probability, reason by reason. A reason opens its records.",
+    ),
     "records": ("依据记录", "Records"),
     "record": ("记录编号", "Record"),
     "no_records": ("没有可打开的记录。", "No records to open."),
@@ -56,12 +70,116 @@ WORDS: dict[str, tuple[str, str]] = {
         "模拟数据：人物、单位、事件均为虚构。",
         "Simulated data: persons, companies and events are fictitious.",
     ),
+    "state": ("状态", "State"),
+    "due": ("期限", "Due"),
+    "overdue": ("超期", "overdue"),
+    "function": ("检察职能", "Function"),
+    "every": ("全部", "all"),
+    "view": ("范围", "Show"),
+    "filter": ("筛选", "Filter"),
+    "waiting": ("待分派（按排序）", "waiting, ranked"),
+    "in_hand": ("在办", "in hand"),
+    "ended": ("已办结", "ended"),
+    "line": ("本周办案力量到此为止", "This week's capacity ends here"),
+    "floor": ("新模型保底", "new model's floor"),
+    "lot_note": (
+        "“抽查”与“新模型保底”的线索由抽签选出，与评分高低无关，用来检验评分是否准确。",
+        "Clues drawn by lot (also a new model's floor) are chosen whatever their score, as a test.",
+    ),
+    "none_here": ("没有符合条件的线索。", "No clue here."),
+    "to_do": ("可办理事项", "What you may do"),
+    "nothing_to_do": (
+        "当前状态下，您的角色没有可办理的事项。",
+        "Nothing for your role in this state.",
+    ),
+    "reason": ("原因说明", "Reason"),
+    "optional": ("（可不填）", "(optional)"),
+    "own_office": ("本院不变", "the same office"),
+    "done": ("已记录，线索现为：", "Recorded. The clue is now: "),
+    "unfit": ("请检查以下各项：", "Please look at: "),
+    "form": ("表单", "the form"),
+    "stale": (
+        "这条线索已有变动，未作任何记录。请看清现在的状态再办理。",
+        "This clue has moved on meanwhile; nothing was recorded. Look at where it stands now.",
+    ),
+    "stale_form": (
+        "此表单已失效，未作任何记录，请重新填写。",
+        "This form is no longer in force; nothing was recorded. Fill it in again.",
+    ),
+    "history": ("办理经过", "History"),
+    "when": ("时间", "When"),
+    "what": ("事项", "What"),
+    "who": ("经办", "By"),
+    "platform": ("平台", "the platform"),
+    "accept_until": ("受理期限", "Accept by"),
+    "verify_until": ("核查期限", "Verify by"),
+    "sheet": ("打印办理单", "Sheet to print"),
+    "sheet_title": ("线索办理单", "Sheet of a clue"),
+    "print_note": (
+        "用浏览器的打印功能（Ctrl+P）打印或存为 PDF。",
+        "Print it, or keep it as PDF, with the browser (Ctrl+P).",
+    ),
+    "signed": ("承办人签名", "Signed"),
+    "date": ("日期", "Date"),
+    "skip": ("跳到正文", "Skip to the page"),
+    "of_the_clue": ("线索各栏", "The clue"),
     "refused": ("无法显示", "This cannot be shown"),
     "back": ("返回队列", "Back to the queue"),
 }
 
+STATES: dict[str, tuple[str, str]] = {
+    "raised": ("已发现", "raised"),
+    "scored": ("已评分", "scored"),
+    "triaged": ("已研判", "triaged"),
+    "dispatched": ("已分派", "dispatched"),
+    "accepted": ("已受理", "accepted"),
+    "verifying": ("核查中", "being verified"),
+    "supplement": ("待补充", "supplement asked for"),
+    "returned": ("已退回", "returned"),
+    "merged": ("已合并", "merged"),
+    "case_filed": ("已立案", "case filed"),
+    "unfounded": ("查否", "unfounded"),
+    "transferred": ("已移送", "transferred"),
+    "withdrawn": ("已撤销", "withdrawn"),
+    "case_withdrawn": ("立案已撤回", "case withdrawn"),
+}
+# What somebody does to bring a clue to a state.
+MOVES: dict[str, tuple[str, str]] = {
+    "triaged": ("研判通过", "Triage"),
+    "dispatched": ("分派", "Dispatch"),
+    "accepted": ("受理", "Accept"),
+    "verifying": ("开始核查", "Verify"),
+    "supplement": ("要求补充", "Ask for more"),
+    "returned": ("退回", "Return"),
+    "merged": ("并入其他线索", "Merge into another"),
+    "case_filed": ("立案", "File a case"),
+    "unfounded": ("查否", "Unfounded"),
+    "transferred": ("移送", "Transfer"),
+    "withdrawn": ("撤销线索", "Withdraw"),
+    "case_withdrawn": ("撤回立案", "Withdraw the case"),
+}
+FACTS: dict[str, tuple[str, str]] = {
+    "case_number": ("案号", "Case number"),
+    "filed_on": ("立案日期", "Filed on"),
+    "authority": ("移送至", "To which authority"),
+    "reply": ("对方答复", "Its reply"),
+    "into": ("并入线索编号", "Number of the other clue"),
+    "office_id": ("分派到", "To which office"),
+    "reason": WORDS["reason"],
+}
+FUNCTIONS: dict[str, tuple[str, str]] = {
+    "criminal": ("刑事检察", "criminal"),
+    "civil": ("民事检察", "civil"),
+    "administrative": ("行政检察", "administrative"),
+    "public_interest": ("公益诉讼检察", "public interest litigation"),
+}
+
+
+def in_language(pairs: Mapping[str, tuple[str, str]], language: Language) -> dict[str, str]:
+    """One language of a table of words."""
+    return {name: pair[0 if language == "zh" else 1] for name, pair in pairs.items()}
+
 
 def words_of(language: Language) -> dict[str, str]:
     """Every word in one language."""
-    at = 0 if language == "zh" else 1
-    return {name: pair[at] for name, pair in WORDS.items()}
+    return in_language(WORDS, language)

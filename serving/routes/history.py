@@ -40,7 +40,12 @@ def history_of(service: Service, who: Principal, clue_id: str) -> dict[str, Any]
     return {
         **told(stands),
         "next": [
-            {"to": move.to, "needs_reason": move.reason, "facts": move.facts}
+            {
+                "to": move.to,
+                "needs_reason": move.reason,
+                "facts": move.facts,
+                "required": sorted(move.needs or {}),
+            }
             for move in next_states(stands["state"], who.role)
         ],
         "events": events,

@@ -42,14 +42,16 @@ async def post_transition(request: Request, clue_id: str, later: BackgroundTasks
     who = await run_in_threadpool(principal_of, request)
     body = await read_body(request)
     told = await run_in_threadpool(
-        answer_once, service, who, request, body, lambda: _prepare(service, who, clue_id, body)
+        answer_once, service, who, request, body, lambda: prepare_move(service, who, clue_id, body)
     )
     if told["state"] in WORDS:
         later.add_task(admit_later, service)
     return told
 
 
-def _prepare(service: Service, who: Principal, clue_id: str, body: bytes) -> Work:
+def prepare_move(service: Service, who: Principal, clue_id: str, body: bytes) -> Work:
+    """What a move of a clue does in a transaction. Raises UnfitMessage for a message of another
+    shape, as the work does for a missing reason or fact."""
     asked = parse_message(TransitionRequest, body)
     if asked.office_id is not None and asked.office_id not in service.offices.by_id:
         raise _unfit_office()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,12 @@ def shown(world: Asking, role: str, route: str) -> dict[str, str]:
     return {"cookie": f"clues_key={key['authorization'].split()[1]}"}
 
 
+def without_token(reply: Any) -> bytes:
+    """The bytes of a reply but for what a page's forms prove the visitor's own key with."""
+    content: bytes = reply.content
+    return re.sub(rb'(name="token" value=)"[0-9a-f]{64}"', rb"\1", content)
+
+
 @pytest.mark.parametrize("route", READS)
 def test_an_office_reads_the_same_with_and_without_another_offices_data(
     worlds: tuple[Asking, Asking], route: str
@@ -68,7 +75,7 @@ def test_an_office_reads_the_same_with_and_without_another_offices_data(
                 for world, key in zip(worlds, keys, strict=True)
             ]
             assert told[0].status_code == told[1].status_code, (role, address)
-            assert told[0].content == told[1].content, (role, address)
+            assert without_token(told[0]) == without_token(told[1]), (role, address)
             answered += told[0].status_code == 200
     assert answered >= len(RULES[route].roles)
     assert both.home.path != alone.home.path
@@ -89,7 +96,7 @@ def test_a_clue_of_the_other_office_answers_as_if_that_office_were_not_there(
                     for world in worlds]  # fmt: skip
             assert told[0].status_code == told[1].status_code == 404, route
             # A page tells its own address in its links.
-            assert told[0].content == told[1].content, route
+            assert without_token(told[0]) == without_token(told[1]), route
 
 
 @pytest.mark.parametrize("moment", [None, "2024-08-01"])

@@ -1,0 +1,109 @@
+"""A clue moved by a form of its page: the same move, and the same answers, as over HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import orjson
+from fastapi import APIRouter, BackgroundTasks, Request
+from fastapi.responses import RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
+
+from base.errors import CluesError, Conflict, Refused
+from dispatch.life_cycle import WORDS
+from scoring.idempotency import Asked, once
+from serving.access import service_of, visitor_of
+from serving.console.clue import clue_told
+from serving.console.forms import TOKEN, read_form, require_own_origin, require_token
+from serving.console.page import page, refused
+from serving.principal import Principal
+from serving.refusals import status_of
+from serving.routes.transitions import admit_later, prepare_move
+from serving.service import Service
+from serving.work_messages import FACTS
+
+router = APIRouter(include_in_schema=False)
+Language = Literal["zh", "en"]
+
+
+@router.post("/console/clues/{clue_id}/transitions")
+async def move(
+    request: Request, clue_id: str, later: BackgroundTasks, language: Language = "zh"
+) -> Response:
+    """Move the clue and show it; a form that cannot be taken is shown again with what was typed."""
+    service = service_of(request)
+    try:
+        require_own_origin(request)
+        who = await run_in_threadpool(visitor_of, request)
+        fields = await read_form(request)
+    except CluesError as error:
+        return await run_in_threadpool(refused, request, language, error)
+    try:
+        require_token(request, fields)
+        told = await run_in_threadpool(move_by_form, service, who, clue_id, fields)
+    except (Refused, Conflict) as error:
+        return await run_in_threadpool(_shown_again, request, who, clue_id, language, fields, error)
+    except CluesError as error:
+        return await run_in_threadpool(refused, request, language, error)
+    if told["state"] in WORDS:
+        later.add_task(admit_later, service)
+    return RedirectResponse(f"/console/clues/{clue_id}?language={language}&done=1", 303)
+
+
+def move_by_form(
+    service: Service, who: Principal, clue_id: str, fields: Mapping[str, str]
+) -> dict[str, Any]:
+    """Make the move that a form asks for; returns where the clue stands then.
+
+    The form names the version that was looked at, so the same form twice is one move with one
+    answer: its own words are its idempotency key. Raises as POST /v1/clues/{id}/transitions does.
+    """
+    body = orjson.dumps(_message(fields))
+    key = hashlib.sha256(f"{clue_id}\n".encode() + body).hexdigest()
+    work = prepare_move(service, who, clue_id, body)
+    asked = Asked.of(who.key_id, f"console {key}", body)
+    return once(service.ledger, asked, service.clock, work).body
+
+
+def _message(fields: Mapping[str, str]) -> dict[str, Any]:
+    """The message of a form; a field left blank is not given."""
+    version = fields.get("expects", "")
+    known = version.isascii() and version.isdigit() and len(version) < 10
+    facts = {name: fields[name].strip() for name in FACTS if fields.get(name, "").strip()}
+    return {
+        "to": fields.get("to", ""),
+        "expects": int(version) if known else "",
+        "reason": fields.get("reason", ""),
+        **facts,
+    }
+
+
+def _shown_again(
+    request: Request,
+    who: Principal,
+    clue_id: str,
+    language: Language,
+    fields: Mapping[str, str],
+    error: CluesError,
+) -> Response:
+    places = sorted({fault.where.split(".")[-1] for fault in error.faults})
+    kind = "stale" if isinstance(error, Conflict) else "unfit"
+    typed = {name: fields.get(name, "") for name in ("to", "reason", *FACTS)}
+    try:
+        told = clue_told(service_of(request), who, clue_id, language)
+    except CluesError as absent:
+        return refused(request, language, absent)
+    return page(
+        request,
+        "clue.html",
+        language,
+        status=status_of(error),
+        here=f"/console/clues/{clue_id}",
+        done=False,
+        fault="stale_form" if TOKEN in places else kind,
+        places=places,
+        typed=typed,
+        **told,
+    )

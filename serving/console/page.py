@@ -1,0 +1,91 @@
+"""Showing a page: the template, the words of its language, and headers that let nothing else in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from base.bilingual import Language
+from base.errors import CluesError
+from serving.access import NoKey, service_of
+from serving.console.forms import form_token
+from serving.console.words import FACTS, FUNCTIONS, MOVES, STATES, in_language, words_of
+from serving.refusals import status_of
+
+FOLDER = Path(__file__).parent / "pages"
+TEMPLATES = Environment(
+    loader=FileSystemLoader(FOLDER),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'self'; form-action 'self';"
+    " frame-ancestors 'none'; base-uri 'none'",
+    # Elsewhere nothing is told; our own forms must say where they come from.
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+    "cache-control": "no-store",
+}
+DAY, MINUTE = 10, 16
+
+
+def page(
+    request: Request,
+    name: str,
+    language: Language,
+    status: int = 200,
+    here: str | None = None,
+    **values: Any,
+) -> HTMLResponse:
+    """A template filled in. `here`: the address that the other language is shown at, if another
+    than the one asked for."""
+    text = TEMPLATES.get_template(name).render(
+        **told_to_every_page(request, language, here), **values
+    )
+    return HTMLResponse(text, status_code=status, headers=HEADERS)
+
+
+def told_to_every_page(request: Request, language: Language, here: str | None) -> dict[str, Any]:
+    """What each template may rely on."""
+    other = "en" if language == "zh" else "zh"
+    asked = {} if here else dict(request.query_params)
+    path = here or request.url.path
+    return {
+        "language": language,
+        "other_language": f"{path}?{urlencode({**asked, 'language': other})}",
+        "words": words_of(language),
+        "states": in_language(STATES, language),
+        "moves": in_language(MOVES, language),
+        "fact_words": in_language(FACTS, language),
+        "functions": in_language(FUNCTIONS, language),
+        "jurisdiction": service_of(request).home.jurisdiction,
+        "token": form_token(request),
+        "here": path,
+        "day": lambda moment: _cut(moment, DAY),
+        "minute": lambda moment: _cut(moment, MINUTE),
+    }
+
+
+def _cut(moment: Any, length: int) -> str:
+    return str(moment or "").replace("T", " ")[:length]
+
+
+def refused(request: Request, language: Language, error: CluesError) -> Response:
+    """A page that says what cannot be shown; without a key in force, the form for one."""
+    if isinstance(error, NoKey):
+        return RedirectResponse(f"/console?language={language}", 303)
+    return page(
+        request,
+        "refused.html",
+        language,
+        status=status_of(error),
+        here="/console/queue",
+        cure=error.faults[0].cure,
+    )

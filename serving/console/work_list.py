@@ -1,0 +1,149 @@
+"""The queue's page: what was asked for, and the clues that answer it, of whichever list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+from dispatch.in_hand import ENDED, IN_HAND, read_in_hand
+from dispatch.queue_reading import read_cursor
+from dispatch.standing import standing
+from serving.principal import Principal
+from serving.queue import queue_page, visible_offices
+from serving.refusals import UnfitMessage
+from serving.service import Service
+
+View = Literal["waiting", "in_hand", "overdue", "ended"]
+VIEWS: tuple[View, ...] = get_args(View)
+STATES_SHOWN: dict[str, tuple[str, ...]] = {
+    "in_hand": IN_HAND,
+    "overdue": IN_HAND,
+    "ended": ENDED,
+    **{state: (state,) for state in IN_HAND},
+}
+ROWS = 50
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a visitor wants to see; empty text: no bound."""
+
+    view: str = "waiting"
+    office: str = ""
+    model: str = ""
+    function: str = ""
+    cursor: str | None = None
+    start: int = 0
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """What the next page is asked with."""
+        names = ("view", "office", "model", "function")
+        return {name: value for name in names if (value := str(getattr(self, name)))}
+
+
+@dataclass(frozen=True)
+class WorkList:
+    """`entries` to show; `more`: what the next page is asked with (None: no more). `total` and
+    `capacity` are of the whole queue, and told for the waiting ones only."""
+
+    entries: list[dict[str, Any]]
+    more: Mapping[str, str] | None
+    total: int = 0
+    capacity: int = 0
+    # Whether the page before ended within capacity: the line may stand above the first entry.
+    after_within: bool = False
+
+
+def work_list(service: Service, who: Principal, asked: Asked) -> WorkList:
+    """Raises UnfitMessage for a view, office, supervision model or function that there is not."""
+    models = _models(service, asked)
+    if asked.view == "waiting":
+        return _waiting(service, who, asked, models)
+    if asked.view not in STATES_SHOWN:
+        raise _unfit("view", f"one of {', '.join(('waiting', *STATES_SHOWN))}")
+    now = service.clock.now()
+    rows = read_in_hand(
+        service.ledger,
+        visible_offices(service, who, asked.office or None),
+        STATES_SHOWN[asked.view],
+        models,
+        ROWS + 1,
+        asked.start,
+        now if asked.view == "overdue" else None,
+    )
+    more = {**asked.kept, "start": str(asked.start + ROWS)} if len(rows) > ROWS else None
+    return WorkList([_told(service, row, now) for row in rows[:ROWS]], more)
+
+
+def _waiting(
+    service: Service, who: Principal, asked: Asked, models: frozenset[str] | None
+) -> WorkList:
+    page = queue_page(service, who, asked.office or None, ROWS, asked.cursor, models)
+    with service.ledger.connect() as connection:
+        stand = standing(connection, [each["clue_id"] for each in page.entries])
+    entries = [
+        {
+            **each,
+            "state": stand[each["clue_id"]]["state"] if each["clue_id"] in stand else "scored",
+            "due": None,
+            "late": False,
+        }
+        for each in page.entries
+    ]
+    more = {**asked.kept, "cursor": page.next_cursor} if page.next_cursor else None
+    after_within = asked.cursor is not None and read_cursor(asked.cursor)[0] == 0
+    return WorkList(entries, more, page.total, page.capacity, after_within)
+
+
+def _models(service: Service, asked: Asked) -> frozenset[str] | None:
+    """Names of the supervision models that are asked for; None: all."""
+    known = service.supervision_models
+    if asked.model and asked.model not in known:
+        raise _unfit("model", "a supervision model of this jurisdiction")
+    functions = {model.head.function for model in known.values()}
+    if asked.function and asked.function not in functions:
+        raise _unfit("function", "a function that a supervision model has")
+    if not asked.model and not asked.function:
+        return None
+    return frozenset(
+        name
+        for name, model in known.items()
+        if asked.model in ("", name) and asked.function in ("", model.head.function)
+    )
+
+
+def _told(service: Service, row: dict[str, Any], now: datetime) -> dict[str, Any]:
+    model = service.supervision_models.get(str(row["supervision_model"]))
+    office = service.offices.by_id.get(str(row["office_id"]))
+    due = row["due"]
+    return {
+        **row,
+        "title": model.head.title.model_dump() if model else None,
+        "office": office.title.model_dump() if office else None,
+        "late": due is not None and due < now,
+        "rank": None,
+        "within_capacity": False,
+        "exploration": False,
+        "floor": False,
+    }
+
+
+def _unfit(where: str, wanted: str) -> UnfitMessage:
+    return UnfitMessage(wanted=wanted, got="another", cure="choose one of the list", where=where)
+
+
+def choices(service: Service, who: Principal) -> dict[str, Any]:
+    """What may be chosen: offices of the visitor, supervision models, functions."""
+    models = service.supervision_models.values()
+    own = [
+        office for office in service.offices.offices if who.sees(office.office_id)
+    ]  # those of nobody are in "all"
+    return {
+        "offices": own if len(own) > 1 else [],
+        "models": sorted(models, key=lambda model: model.name),
+        "function_names": sorted({model.head.function for model in models}),
+        "views": ("waiting", "in_hand", *IN_HAND, "overdue", "ended"),
+    }

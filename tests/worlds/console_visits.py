@@ -1,0 +1,68 @@
+"""What tests of the console do in a browser: a hamlet to visit, signing in, looking with axe."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+from served_hamlet import Served
+
+SERIOUS = ("serious", "critical")
+
+
+@dataclass
+class Console:
+    """The hamlet at `url`; `waiting` are clues of office A that nobody has touched yet."""
+
+    served: Served
+    url: str
+    waiting: list[str]
+
+    def key(self, role: str = "reviewer", office: str | None = "A") -> str:
+        return self.served.kept_key(role, office)["authorization"].split()[1]
+
+    def dispatched(self, *further: str) -> str:
+        """A clue that the command centre gave office A, moved on by a reviewer where asked."""
+        clue_id = self.waiting.pop()
+        for role, to in [("dispatcher", "triaged"), ("dispatcher", "dispatched")] + [
+            ("reviewer", state) for state in further
+        ]:
+            self.move(clue_id, role, to)
+        return clue_id
+
+    def move(self, clue_id: str, role: str, to: str) -> None:
+        body = {"to": to, "expects": self.stands(clue_id)["version"]}
+        reply = self.served.client.post(
+            f"/v1/clues/{clue_id}/transitions",
+            content=json.dumps(body),
+            headers=self.served.kept_key(role, "A"),
+        )
+        assert reply.status_code == 200, reply.text
+
+    def stands(self, clue_id: str) -> dict[str, Any]:
+        path = f"/v1/clues/{clue_id}/history"
+        found: dict[str, Any] = self.served.client.get(
+            path, headers=self.served.kept_key("reviewer", "A")
+        ).json()
+        return found
+
+
+def sign_in(page: Page, console: Console, key: str, language: str = "zh") -> None:
+    """By the form, as somebody who has only a keyboard."""
+    page.goto(f"{console.url}/console?language={language}")
+    page.focus("#key")
+    page.keyboard.type(key)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/console/queue**")
+
+
+def require_accessible(page: Page) -> None:
+    """axe finds nothing serious on the page as it stands."""
+    found = Axe().run(page).response["violations"]
+    told = [
+        (each["id"], each["nodes"][0]["html"][:120]) for each in found if each["impact"] in SERIOUS
+    ]
+    assert told == [], page.url
