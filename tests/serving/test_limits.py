@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
+import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 from hamlet_scorer import write_hamlet_bundle
@@ -16,8 +17,9 @@ from hypothesis import strategies as st
 
 from base.moment import FixedClock
 from clues.register import read_clues
+from dispatch.standing import keep_scored
 from scoring.champion import write_champion
-from scoring.ledger import latest_score, record_scores
+from scoring.ledger import latest_score
 from serving.keys import create
 from serving.routes.history import history_of
 
@@ -164,9 +166,12 @@ def test_a_key_whose_office_is_gone_is_refused_without_naming_the_others(
 def test_a_clue_of_no_declared_office_is_seen_by_who_sees_all(served: Any) -> None:
     """It has no capacity, but is not lost: in the queue, in the console; no county sees it."""
     service = served.service
-    clue_id = read_clues(served.home)["clue_id"][0].as_py()
-    stray = replace(latest_score(service.ledger, clue_id), clue_id="stray", office_id=None)
-    record_scores(service.ledger, [stray])
+    clue = read_clues(served.home).slice(0, 1)
+    known = latest_score(service.ledger, clue["clue_id"][0].as_py())
+    stray = replace(known, clue_id="stray", office_id=None)
+    row = {**clue.to_pylist()[0], "clue_id": "stray", "office_id": None}
+    raised = pa.Table.from_pylist([row], schema=clue.schema)
+    keep_scored(service.ledger, raised, [stray], at=known.given_at, by="platform")
     everyone = served.client.get("/v1/queue", headers=served.key("dispatcher")).json()
     found = [each for each in everyone["clues"] if each["clue_id"] == "stray"]
     assert [each["within_capacity"] for each in found] == [False]
