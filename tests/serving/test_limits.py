@@ -19,6 +19,7 @@ from clues.register import read_clues
 from scoring.champion import write_champion
 from scoring.ledger import latest_score, record_scores
 from serving.keys import create
+from serving.routes.history import history_of
 
 WHOLE = {
     "clue_id": "new",
@@ -116,7 +117,9 @@ def test_no_address_gives_a_500(machine: Any, where: str, cursor: str) -> None:
     asked = {"cursor": cursor, "office": where}
     assert served.client.get("/v1/queue", params=asked, headers=headers).status_code == 422
     path = f"/v1/clues/{quote(where, safe='')}"
-    assert served.client.get(path, headers=headers).status_code == 404
+    # Without an id it is the address that takes new clues.
+    found = served.client.get(path, headers=headers).status_code
+    assert found == 404 if where.strip("./") else found in (404, 405)
 
 
 def test_a_ledger_that_does_not_answer_is_503(served: Any) -> None:
@@ -211,6 +214,10 @@ def test_a_clue_with_no_office_and_an_infinite_column_can_still_be_read(
     row = read_clues(served.home).to_pylist()[0]
     odd = {**row, "office_id": None, "share": float("inf")}
     monkeypatch.setattr("serving.routes.clues.visible_clue", lambda *_: odd)
+    monkeypatch.setattr(
+        "serving.console.clue.history_of",
+        lambda *asked: {**history_of(*asked), "office_id": None},
+    )
     headers = served.key("reviewer")
     told = served.client.get(f"/v1/clues/{row['clue_id']}", headers=headers)
     assert told.status_code == 200
