@@ -18,6 +18,7 @@ from dispatch.kept_queue import Ends, freshen
 from dispatch.offices import load_offices
 from dispatch.open_clues import closed_clues
 from dispatch.queue_reading import read_page
+from dispatch.standing import standing
 from dispatch.week import Ways, ways_of
 from governance import tables
 from governance.home import Home
@@ -100,8 +101,15 @@ def _told(service: Service, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def visible_clue(service: Service, who: Principal, clue_id: str) -> dict[str, Any] | None:
-    """A clue's row, or None where there is none or it is not the caller's: both alike (P-10)."""
+    """A clue's row, or None where there is none or it is not the caller's: both alike (P-10).
+
+    Its office is the one where the clue stands now: that which handed it on sees it no longer.
+    """
     clues = read_clues(service.home, [clue_id])
     clues = clues.filter(pc.equal(clues["clue_id"], clue_id))
     rows = clues.to_pylist()
-    return rows[0] if rows and who.sees(rows[0]["office_id"]) else None
+    if not rows:
+        return None
+    with service.ledger.connect() as connection:
+        stands = standing(connection, [clue_id]).get(clue_id, rows[0])
+    return {**rows[0], "office_id": stands["office_id"]} if who.sees(stands["office_id"]) else None

@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
+
 from clues.register import read_clues
-from scoring.ledger import latest_score
+from scoring.ledger import latest_score, writing
+from scoring.ledger.tables import clue_states
 
 
 def all_clues(served: Any) -> list[dict[str, Any]]:
@@ -34,6 +37,23 @@ def test_absent_and_forbidden_answer_the_same(served: Any) -> None:
     unknown = served.client.get("/v1/queue?office=Z", headers=headers)
     assert other.status_code == 422
     assert other.content == unknown.content
+
+
+def test_a_clue_handed_on_is_seen_where_it_stands_and_nowhere_else(served: Any) -> None:
+    """P-10: raised for B and handed to A, it is A's; B reads of it as of one that never was."""
+    handed = next(row["clue_id"] for row in all_clues(served) if row["office_id"] == "B")
+    change = sa.update(clue_states).where(clue_states.c.clue_id == handed).values(office_id="A")
+    with writing(served.service.ledger) as connection:
+        connection.execute(change)
+    for path in ("/v1/clues/{}", "/v1/clues/{}/reasons", "/v1/clues/{}/history"):
+        here = served.client.get(path.format(handed), headers=served.key("reviewer", "A"))
+        gone = served.client.get(path.format(handed), headers=served.key("reviewer", "B"))
+        absent = served.client.get(path.format("0" * 16), headers=served.key("reviewer", "B"))
+        assert here.status_code == 200
+        assert gone.status_code == absent.status_code == 404
+        assert gone.content == absent.content
+    seen = served.client.get(f"/v1/clues/{handed}", headers=served.key("reviewer", "A")).json()
+    assert seen["office_id"] == "A"
 
 
 def test_the_capacity_line_and_the_lot_are_marked(served: Any) -> None:
