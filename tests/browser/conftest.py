@@ -42,9 +42,12 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
         yield Console(served, running.url, own[ENDED:])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Skipped, saying so, where there is no chromium (`make system` installs it)."""
+    """Skipped, saying so, where there is no chromium (`make system` installs it).
+
+    Of one file: as long as it lives an event loop runs here, and tests of other rooms run their own.
+    """
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("no chromium on this machine: make system")

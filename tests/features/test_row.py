@@ -8,9 +8,11 @@ from typing import Any
 
 import hamlet
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from base.errors import Refused
 from base.moment import FixedClock
 from clues.clue import ARROW_TYPES, clue_column_types
 from clues.register import read_clues
@@ -99,8 +101,13 @@ def test_histories_and_ratios_are_those_of_the_online_store(
 
 
 def test_a_column_that_only_the_table_can_spell_is_said_to_be_one() -> None:
-    """A date is no number, and a number no word: the table refuses or spells them."""
-    for kind, column in (("numeric", "day"), ("category", "share")):
-        declared = {"name": "f", "column": column, "type": kind, "sentence": SENTENCE}
-        definitions = load_features({"columns": [declared]}, sources={}, clue_columns=KINDS)
-        assert not RowMaker(definitions, KINDS).able
+    """A number is no word: the table spells it. A date as a number is refused when declared."""
+    declared = {"name": "f", "column": "share", "type": "category", "sentence": SENTENCE}
+    definitions = load_features({"columns": [declared]}, sources={}, clue_columns=KINDS)
+    assert not RowMaker(definitions, KINDS).able
+    with pytest.raises(Refused, match="a number of the clue"):
+        load_features(
+            {"columns": [{**declared, "column": "day", "type": "numeric"}]},
+            sources={},
+            clue_columns=KINDS,
+        )

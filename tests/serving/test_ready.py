@@ -18,7 +18,7 @@ def test_without_a_registry_it_is_ready_and_says_so(
     monkeypatch.setenv("CLUES_TRACKING_URI", "http://127.0.0.1:9")
     reply = served.client.get("/readyz")
     assert reply.status_code == 200
-    assert reply.json()["registry"].startswith("remote")
+    assert reply.json()["registry"].startswith("away")
     assert reply.json()["scorer"] == served.service.champion().digest
 
 
