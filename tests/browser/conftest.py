@@ -46,7 +46,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
 def browser() -> Iterator[Browser]:
     """Skipped, saying so, where there is no chromium (`make system` installs it).
 
-    Of one file: as long as it lives an event loop runs here, and tests of other rooms run their own.
+    Of one file: while it lives an event loop runs here, and tests of other rooms run their own.
     """
     chromium = shutil.which("chromium")
     if chromium is None:
