@@ -1,4 +1,4 @@
-"""Four floats that the compiler keeps in one register: what `one_row` counts with.
+"""Four floats that the compiler keeps in one register: what `one_row` and `four_rows` count with.
 
 Compilers put neighbouring numbers together only where they can prove that no write comes between
 the reads; here they cannot. So the type says it: `take` reads four, `put` writes four, and + - * /
