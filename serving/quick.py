@@ -18,18 +18,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import orjson
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from base.bilingual import Language
 from base.errors import CluesError
 from clues.clue import clue_column_types
-from dispatch.scoring_run import told_line
 from features.online.answer import Value
 from features.online.arrivals import sources_of
 from features.online.row import RowMaker, table_of
 from features.online.store import View
 from scoring.ledger import GivenScore
+from scoring.lines import Lines, scores_to_tell
 from scoring.rows import RowScorer, ScoredRows
 from scoring.scorer import Scorer
 from serving.access import RULES
@@ -48,6 +48,7 @@ RULE = RULES["POST /v1/scores"]
 BODY_SECONDS = 30.0
 # Clues scored in one turn of the event loop; the rest wait for the next.
 TURN = 32
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
 HEADERS = [(b"content-type", b"application/json")]
 
 
@@ -161,16 +162,39 @@ class Desk:
         rows = [self.makes.values(clue, view) for clue in clues]
         stages.end("features")
         scored = scores.score(rows, stages.end)
-        replies, at = [], 0
-        for each in turn:
-            replies.append(_told(scores.scorer, scored, each, at))
-            at += len(each.clues)
+        replies = self._told(turn, clues, scores.scorer, scored)
         stages.end("reply")
         self._inputs.note(scored.scores, np.isnan(scored.matrix))
         self._keep(turn, replies, given_rows(
             scores.scorer, clues, scored, self._versions(view), self.service.clock.now()
         ))  # fmt: skip
         self.service.shadow.offer_made(lambda: self._offered(clues, rows, scored))
+
+    def _told(
+        self,
+        turn: Sequence[Waiting],
+        clues: list[dict[str, Any]],
+        scorer: Scorer,
+        scored: ScoredRows,
+    ) -> list[bytes]:
+        """The replies' bodies."""
+        told = iter(
+            scores_to_tell(
+                scorer,
+                [clue["clue_id"] for clue in clues],
+                scored.scores,
+                scored.explanation,
+                scored.matrix,
+                scored.values,
+                max(each.asked.reasons for each in turn),
+            )
+        )
+        replies = []
+        for each in turn:
+            lines, reasons = self._lines[each.asked.language], each.asked.reasons
+            text = ",".join(lines.of(next(told), reasons) for _ in each.clues)
+            replies.append(f'{{"scorer":"{scorer.digest}","scores":[{text}]}}'.encode())
+        return replies
 
     def _keep(self, turn: Sequence[Waiting], replies: list[bytes], given: list[GivenScore]) -> None:
         """A score that was told is kept (P-5): replies go when the ledger has it."""
@@ -216,6 +240,9 @@ class Desk:
             before = self._scores.scorer.digest if self._scores else None
             self._scores = RowScorer(scorer, self.service.definitions.names)
             self._inputs = Inputs(scorer)
+            self._lines: dict[Language, Lines] = {
+                language: Lines(scorer.manifest.features, language) for language in LANGUAGES
+            }
             note_champion(scorer.digest, before)
         return self._scores
 
@@ -230,26 +257,6 @@ def _note_lost(kept: Future[int]) -> None:
     error = kept.exception()
     if error is not None:
         log.error("scores_not_kept", kind=type(error).__name__)
-
-
-def _told(scorer: Scorer, scored: ScoredRows, waiting: Waiting, first: int) -> bytes:
-    asked = waiting.asked
-    lines = [
-        told_line(
-            scorer,
-            clue_id=clue["clue_id"],
-            values=scored.values[at],
-            contributions=scored.explanation.contributions[at],
-            margin=float(scored.scores.margin[at]),
-            base=float(scored.explanation.base[at]),
-            probability=float(scored.scores.probability[at]),
-            flags=scored.scores.flags[at],
-            reasons=asked.reasons,
-            language=asked.language,
-        )
-        for at, clue in enumerate(waiting.clues, first)
-    ]
-    return orjson.dumps({"scorer": scorer.digest, "scores": lines})
 
 
 def _may(who: Principal, asked: Recognised) -> bool:

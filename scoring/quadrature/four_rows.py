@@ -11,8 +11,8 @@ import numpy as np
 from numba import njit
 
 from scoring.quadrature.forest import DOWN_LEFT, NONE, STEPS, UP
-from scoring.quadrature.four import WIDTH, fill, put, take
-from scoring.quadrature.kernel import in_set, number_goes_left
+from scoring.quadrature.four import WIDTH, at_most, fill, missing, put, take
+from scoring.quadrature.kernel import MISSING_IS_NAN, MISSING_IS_ZERO, in_set, number_goes_left
 
 U = np.uint64
 W = U(WIDTH)
@@ -32,6 +32,12 @@ def _factor(t, u, z, share, repeated, way, still):  # type: ignore[no-untyped-de
     return fill(t) * way + fill(u * share)
 
 
+@njit(cache=True, nogil=True, forceinline=True)
+def _left(value, threshold, absent):  # type: ignore[no-untyped-def]
+    """1.0 for each row that goes left; a missing value goes left where `absent` says so."""
+    return at_most(value, fill(threshold)) + missing(value) * fill(1.0 if absent else 0.0)
+
+
 @njit(cache=True, nogil=True)
 def _explain_four(x, first_x, tree, f, g, left, right, side, on, dot, phi):  # type: ignore[no-untyped-def]  # noqa: C901  # a call would copy the tables
     """One tree's contributions to four rows, added to `phi`; both lie at `first_x`."""
@@ -46,10 +52,18 @@ def _explain_four(x, first_x, tree, f, g, left, right, side, on, dot, phi):  # t
                 goes = in_set(x[asked + r], f.bits, f.word_from[n], f.words[n])
                 side[at + r] = 1.0 if goes else 0.0
         else:
-            missing, default, threshold = f.missing[n], f.default_left[n], f.threshold[n]
-            for r in range(U(0), W):
-                goes = number_goes_left(x[asked + r], missing, default, threshold)
-                side[at + r] = 1.0 if goes else 0.0
+            value, threshold = take(x, asked), f.threshold[n]
+            if f.missing[n] == MISSING_IS_NAN:
+                absent = f.default_left[n]
+                put(side, at, _left(value, threshold, absent))
+            elif f.missing[n] == MISSING_IS_ZERO:
+                for r in range(U(0), W):
+                    goes = number_goes_left(
+                        x[asked + r], MISSING_IS_ZERO, f.default_left[n], threshold
+                    )
+                    side[at + r] = 1.0 if goes else 0.0
+            else:
+                put(side, at, _left(value, threshold, threshold >= 0.0))
         if above != NONE:
             there, want = U(above - first) * W, 1.0 if f.same_left[n] else 0.0
             for r in range(U(0), W):
