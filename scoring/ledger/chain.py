@@ -20,8 +20,9 @@ from scoring.ledger.tables import audit, audit_head
 
 GENESIS = "0" * 64
 Kind = Literal[
-    "scores", "registered", "transition", "outcomes", "promotion", "key", "read", "watch"
-]
+    "scores", "registered", "transition", "outcomes", "promotion", "key", "read", "watch",
+    "account",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
