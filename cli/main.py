@@ -17,6 +17,7 @@ from cli import (
     replaying,
     working,
 )
+from cli.accounts import accounts
 from cli.demo import demo
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -56,6 +57,7 @@ app.command("case-system")(exchanging.case_system)
 app.command("serve")(working.serve)
 app.command("replay")(replaying.replay)
 app.add_typer(working.keys, name="key")
+app.add_typer(accounts, name="account")
 app.add_typer(keeping.audit, name="audit")
 app.command("backup")(keeping.backup)
 app.command("restore")(keeping.restore)

@@ -22,6 +22,7 @@ GENESIS = "0" * 64
 Kind = Literal[
     "scores", "registered", "transition", "outcomes", "promotion", "key", "read", "watch",
     "exchange",
+    "account",
 ]  # fmt: skip
 
 

@@ -258,3 +258,29 @@ outbox = sa.Table(
     sa.Index("ix_outbox_due", "destination", "state", "next_at"),
     sa.Index("ix_outbox_clue", "destination", "clue_id", "message_no"),
 )
+# Persons who sign in to the console; of a password its argon2id hash.
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    sa.Column("login", sa.String(64), primary_key=True),
+    sa.Column("password", sa.String(200), nullable=False),
+    sa.Column("role", sa.String(32), nullable=False),
+    sa.Column("office_id", sa.String(200)),
+    # The person: two accounts, or a key and an account, of one holder are one person.
+    sa.Column("holder", sa.String(200), nullable=False),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("disabled_at", sa.DateTime),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("locked_until", sa.DateTime),
+)
+console_sessions = sa.Table(
+    "console_sessions",
+    metadata,
+    # sha256 of what the cookie holds.
+    sa.Column("session_hash", sa.String(64), primary_key=True),
+    sa.Column("login", sa.String(64), nullable=False),
+    sa.Column("started_at", sa.DateTime, nullable=False),
+    sa.Column("seen_at", sa.DateTime, nullable=False),
+    sa.Column("ended_at", sa.DateTime),
+    sa.Index("ix_console_sessions_login", "login"),
+)

@@ -8,7 +8,7 @@ from alembic import op
 from scoring.ledger.tables import Number
 
 revision = "0020"
-down_revision = "0017"
+down_revision = "0022"
 
 
 def upgrade() -> None:
