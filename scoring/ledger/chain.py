@@ -22,8 +22,10 @@ from scoring.ledger.tables import audit
 GENESIS = "0" * 64
 COLUMNS = tuple(column.name for column in audit.c)
 Kind = Literal[
-    "scores", "registered", "transition", "outcomes", "promotion", "key", "read", "watch"
-]
+    "scores", "registered", "transition", "outcomes", "promotion", "key", "read", "watch",
+    "exchange",
+    "account",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
