@@ -112,7 +112,7 @@ class Lines:
     def _reasons(self, score: Score, places: Sequence[int], parts: list[float]) -> Iterator[str]:
         count, of = len(places), score.points.of
         values = [score.values[at] for at in places]
-        plain = [None if type(value) is str else value for value in values]
+        plain = [None if isinstance(value, str) else value for value in values]
         numbers = _numbers([*parts, *map(of, parts), *plain])
         for at, value, part, points, shown in zip(
             places, values, numbers, numbers[count:], numbers[2 * count :], strict=False

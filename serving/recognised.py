@@ -104,17 +104,7 @@ class Recogniser:
         # None becomes NaN, and NaN is not beyond anything.
         if len(numbers) and (np.abs(np.array(numbers, np.float64)) > EXACT).any():
             raise Unusual
-        colons = len(given)
-        for name, shortest, longest, never_none in self._texts:
-            value = given.get(name)
-            if value is None:
-                if never_none and name in given:
-                    raise Unusual
-            elif type(value) is str and shortest <= len(value) <= longest and value.isprintable():
-                if ":" in value:
-                    colons += value.count(":")
-            else:
-                raise Unusual
+        colons = len(given) + self._colons_in_texts(given)
         for name, check in self._checks:
             value = given.get(name)
             if value is not None:
@@ -124,6 +114,20 @@ class Recogniser:
             elif name in NEEDED and name in given:
                 raise Unusual
         return clue, colons
+
+    def _colons_in_texts(self, given: dict[str, Any]) -> int:
+        """How many colons the texts hold, each of which has to be a plain one."""
+        colons = 0
+        for name, shortest, longest, never_none in self._texts:
+            value = given.get(name)
+            if value is None:
+                if never_none and name in given:
+                    raise Unusual
+            elif type(value) is str and shortest <= len(value) <= longest and value.isprintable():
+                colons += value.count(":")
+            else:
+                raise Unusual
+        return colons
 
     def _count(self, message: dict[str, Any]) -> int:
         reasons = message.get("reasons", self._reasons)

@@ -38,12 +38,10 @@ def _left(value, threshold, absent):  # type: ignore[no-untyped-def]
     return at_most(value, fill(threshold)) + missing(value) * fill(1.0 if absent else 0.0)
 
 
-@njit(cache=True, nogil=True)
-def _explain_four(x, first_x, tree, f, g, left, right, side, on, dot, phi):  # type: ignore[no-untyped-def]  # noqa: C901  # a call would copy the tables
-    """One tree's contributions to four rows, added to `phi`; both lie at `first_x`."""
+@njit(cache=True, nogil=True, forceinline=True)
+def _ask_four(x, first_x, tree, f, side, on):  # type: ignore[no-untyped-def]
+    """side: which way each row goes at each node; on: whether it came there, asked again."""
     first = f.node_from[tree]
-    point, count = U(f.point_from[tree]), U(f.points[tree])
-    high = count * W
     for n in range(first, f.node_from[tree + 1]):
         at, above = U(n - first) * W, f.same[n]
         asked = first_x + U(f.feature[n]) * W
@@ -70,6 +68,15 @@ def _explain_four(x, first_x, tree, f, g, left, right, side, on, dot, phi):  # t
                 on[at + r] = on[there + r] if side[there + r] == want else 0.0
         else:
             put(on, at, fill(1.0))
+
+
+@njit(cache=True, nogil=True)
+def _explain_four(x, first_x, tree, f, g, left, right, side, on, dot, phi):  # type: ignore[no-untyped-def]
+    """One tree's contributions to four rows, added to `phi`; both lie at `first_x`."""
+    first = f.node_from[tree]
+    point, count = U(f.point_from[tree]), U(f.points[tree])
+    high = count * W
+    _ask_four(x, first_x, tree, f, side, on)
     for q in range(U(0), count):
         put(g, q * W, fill(f.w[point + q]))
     for s in range(f.step_from[tree], f.step_from[tree + 1]):
