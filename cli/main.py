@@ -10,6 +10,7 @@ from cli import (
     comparing,
     declaring,
     dispatching,
+    exchanging,
     intake,
     keeping,
     learning,
@@ -51,6 +52,11 @@ app.command("explain")(working.explain)
 app.command("what-if")(dispatching.what_if)
 app.command("dispatch")(dispatching.dispatch)
 app.command("overdue")(dispatching.overdue)
+app.command("deliver")(exchanging.deliver)
+app.command("outbox")(exchanging.outbox)
+app.command("webhook-key")(exchanging.webhook_key)
+app.command("reconcile")(exchanging.reconcile)
+app.command("case-system")(exchanging.case_system)
 app.command("serve")(working.serve)
 app.command("replay")(replaying.replay)
 app.add_typer(working.keys, name="key")

@@ -16,6 +16,7 @@ def published_schemas() -> dict[str, dict[str, Any]]:
     """File name -> JSON Schema. Contracts follow the Open Data Contract Standard's own schema."""
     from clues.examples import Example
     from clues.supervision import Head
+    from dispatch.exchange.destinations import Exchange
     from dispatch.life_cycle import Deadlines
     from dispatch.offices import Offices
     from dispatch.rules import DispatchRules
@@ -34,6 +35,7 @@ def published_schemas() -> dict[str, dict[str, Any]]:
         "experiment": Experiment,
         "promotion": PromotionRule,
         "dispatch": DispatchRules,
+        "exchange": Exchange,
     }
     return {f"{name}.schema.json": shape.model_json_schema() for name, shape in shapes.items()}
 

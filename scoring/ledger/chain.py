@@ -21,6 +21,7 @@ from scoring.ledger.tables import audit, audit_head
 GENESIS = "0" * 64
 Kind = Literal[
     "scores", "registered", "transition", "outcomes", "promotion", "key", "read", "watch",
+    "exchange",
     "account",
 ]  # fmt: skip
 

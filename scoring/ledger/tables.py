@@ -227,6 +227,37 @@ replies = sa.Table(
     sa.Column("reply", sa.Text, nullable=False),
     sa.Column("at", sa.DateTime, nullable=False),
 )
+# Other systems that are told what happens to clues: from when on, and of what.
+exchange_destinations = sa.Table(
+    "exchange_destinations",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("kinds", sa.JSON, nullable=False),
+    sa.Column("since", sa.DateTime, nullable=False),
+    sa.Column("ended_at", sa.DateTime),
+)
+# Messages for them, written in the transaction of what they tell. waiting, delivered, dead (given
+# up after its time) or skipped (a person let those behind it go).
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("message_no", Number, primary_key=True, autoincrement=True),
+    sa.Column("message_id", sa.String(64), nullable=False, unique=True),
+    sa.Column("destination", sa.String(64), nullable=False),
+    sa.Column("clue_id", sa.String(200), nullable=False),
+    sa.Column("kind", sa.String(64), nullable=False),
+    sa.Column("data", sa.JSON, nullable=False),
+    sa.Column("made_at", sa.DateTime, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("first_tried_at", sa.DateTime),
+    sa.Column("next_at", sa.DateTime, nullable=False),
+    sa.Column("settled_at", sa.DateTime),
+    # How the last attempt ended: a status or the kind of fault, never what was answered.
+    sa.Column("said", sa.String(200), nullable=False),
+    sa.Index("ix_outbox_due", "destination", "state", "next_at"),
+    sa.Index("ix_outbox_clue", "destination", "clue_id", "message_no"),
+)
 # Persons who sign in to the console; of a password its argon2id hash.
 accounts = sa.Table(
     "accounts",
