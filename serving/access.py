@@ -48,6 +48,7 @@ READERS: tuple[Role, ...] = ("reviewer", "dispatcher")
 CENTRE: tuple[Role, ...] = ("dispatcher",)
 MACHINE: tuple[Role, ...] = ("case_system",)
 SCIENCE: tuple[Role, ...] = ("data_scientist", "auditor")
+STEWARDS: tuple[Role, ...] = ("steward", "auditor")
 PERSONS: tuple[Role, ...] = (*READERS, *SCIENCE, "steward", "administrator")
 RULES: dict[str, Rule] = {
     "POST /v1/scores": Rule(
@@ -120,6 +121,12 @@ RULES: dict[str, Rule] = {
     ),
     "POST /console/command/supervise": Rule(
         "console", CENTRE, "own", "has a clue supervised from above, by a form of its page"
+    ),
+    "GET /console/records": Rule(
+        "console", STEWARDS, "every", "the catalogue of record sets as a page"
+    ),
+    "GET /console/records/{record_set}": Rule(
+        "console", STEWARDS, "every", "a record set: batches, and what was put aside and why"
     ),
     "GET /console/first": Rule("console", PERSONS, "-", "leads to where the role begins"),
     "GET /console/account": Rule("console", PERSONS, "-", "one's own account"),
