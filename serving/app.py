@@ -24,7 +24,9 @@ from serving.routes import (
     metrics,
     monitoring,
     new_clues,
+    orders,
     outcomes,
+    oversight,
     queue,
     reference,
     scorers,
@@ -36,8 +38,8 @@ from serving.traces import tracer_by
 from serving.watched import Watched
 
 ROOMS = (
-    scores, new_clues, clues, history, transitions, queue, outcomes, scorers, monitoring, audit,
-    health, metrics, reference, pages,
+    scores, new_clues, clues, history, transitions, queue, orders, oversight, outcomes, scorers,
+    monitoring, audit, health, metrics, reference, pages,
 )  # fmt: skip
 
 
