@@ -69,6 +69,7 @@ def test_a_killed_writer_leaves_the_last_whole_generation(
         seen |= set(range(stage + 1))
     assert len(seen) == STAGES
     named = read_manifest(tmp_path).file_names()
+    (tmp_path / "left-by-a-killed-writer.base").touch()
     assert writer(tmp_path).wait() == 0
     assert {path.name for path in tmp_path.iterdir()} == named, "orphans were left behind"
 
