@@ -21,7 +21,7 @@ from sqlglot import expressions as exp
 from sqlglot.errors import SqlglotError
 
 from base.bilingual import Bilingual
-from base.declared import declared_faults
+from base.declared import declared_faults, read_yaml
 from base.errors import CluesError, Fault, Refused, nearest
 from governance.jurisdiction import Jurisdiction
 
@@ -96,7 +96,7 @@ def load_supervision_model(path: Path, jurisdiction: Jurisdiction) -> Supervisio
 
 def _head(text: str, where: str) -> Head:
     try:
-        return Head.model_validate(yaml.safe_load(text))
+        return Head.model_validate(read_yaml(text))
     except yaml.YAMLError as error:
         got = " ".join(str(error).split())
         raise Refused(wanted="YAML", got=got, cure="mend the head", where=where) from None
