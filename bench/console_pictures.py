@@ -105,8 +105,9 @@ def _photographed(address: str, home: Home, into: Path) -> None:
         for language in ("zh", "en"):
             page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
             page.goto(f"{address}/console?language={language}")
+            page.click("summary")
             page.fill("#key", key)
-            page.click("form button")
+            page.keyboard.press("Enter")
             for what, path in pages.items():
                 page.goto(f"{address}{path}language={language}")
                 _keep(page.screenshot(), into / f"console-{what}-{language}.png")
