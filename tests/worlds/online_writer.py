@@ -1,4 +1,4 @@
-"""A writer in a process of its own: `python online_writer.py FOLDER STAGES` goes on stage by stage.
+"""A writer for a process of its own, that goes on stage by stage.
 
 It starts after the last stage that the store has, as a writer does that comes after a killed one;
 with nothing to add, too, it clears away what the killed one left.
@@ -6,7 +6,6 @@ with nothing to add, too, it clears away what the killed one left.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import feature_worlds as worlds
@@ -27,8 +26,3 @@ def go_on(folder: Path, stages: int) -> None:
             note = read_manifest(folder).sources.get("payments")
             if note is None or note.version < stage:
                 online.take_in(folder, online.wide_definitions(), records, stage, stages)
-                print(stage, flush=True)
-
-
-if __name__ == "__main__":
-    go_on(Path(sys.argv[1]), int(sys.argv[2]))
