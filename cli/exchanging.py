@@ -86,6 +86,26 @@ def webhook_key(
     return {"file": str(path), "key": new_key(path)}
 
 
+@answers
+def reconcile(
+    export: Annotated[str, typer.Argument(help="The case system's export: a file or an address.")],
+    take: Annotated[
+        bool, typer.Option("--take", help="Set right what needs no person to decide.")
+    ] = False,
+    by: Annotated[str, typer.Option(help="Who takes; told in the audit.")] = "",
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> dict[str, Any]:
+    """Compare where clues stand here and in the case system; exit 2 where they differ."""
+    from base.moment import WallClock
+    from dispatch.exchange.reconcile import reconcile as compare
+    from governance.home import Home
+
+    opened = Home.open(home)
+    clock = WallClock(opened.jurisdiction.timezone)
+    return compare(opened, export, clock, take=take, by=by)
+
+
 def case_system(
     folder: Annotated[Path, typer.Option(help="Where it keeps what it was told.")],
     key_file: Annotated[Path, typer.Option(help="The key of `clues webhook-key`.")],

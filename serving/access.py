@@ -45,6 +45,7 @@ def _public(does: str) -> Rule:
 
 
 READERS: tuple[Role, ...] = ("reviewer", "dispatcher")
+CENTRE: tuple[Role, ...] = ("dispatcher",)
 MACHINE: tuple[Role, ...] = ("case_system",)
 SCIENCE: tuple[Role, ...] = ("data_scientist", "auditor")
 PERSONS: tuple[Role, ...] = (*READERS, *SCIENCE, "steward", "administrator")
@@ -98,6 +99,13 @@ RULES: dict[str, Rule] = {
     ),
     "POST /console/clues/{clue_id}/transitions": Rule(
         "console", READERS, "own", "moves it, by a form of its page"
+    ),
+    "GET /console/command": Rule("console", CENTRE, "own", "the command centre's page"),
+    "POST /console/command/dispatch": Rule(
+        "console", CENTRE, "own", "dispatches what is proposed, by a form of its page"
+    ),
+    "POST /console/command/supervise": Rule(
+        "console", CENTRE, "own", "has a clue supervised from above, by a form of its page"
     ),
     "GET /console/first": Rule("console", PERSONS, "-", "leads to where the role begins"),
     "GET /console/account": Rule("console", PERSONS, "-", "one's own account"),

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from base.declared import load_declared
-from base.errors import NotFound, nearest
+from base.errors import NotFound, Refused, nearest
 from base.settings import Settings
 from governance.home import Home
 
@@ -67,15 +67,8 @@ class Destination(Declared):
     @field_validator("url")
     @classmethod
     def _safe(cls, url: str) -> str:
-        if not url.isascii() or not url.isprintable() or " " in url:
-            raise ValueError("an address of plain ASCII")
-        parts = urlsplit(url)
-        if parts.username is not None or parts.password is not None or parts.fragment:
-            raise ValueError("an address without a name, a password or a fragment")
-        if not parts.hostname or parts.scheme not in ("https", "http"):
-            raise ValueError("an address that begins with https://")
-        if parts.scheme == "http" and parts.hostname not in OWN_MACHINE:
-            raise ValueError("https, or http on 127.0.0.1")
+        if wanted := _unsafe(url):
+            raise ValueError(wanted)
         return url
 
 
@@ -98,6 +91,26 @@ class Exchange(Declared):
                 return each
         cure = nearest(name, [each.name for each in self.destinations])
         raise NotFound(wanted=f"a destination of {FILE}", got="another", cure=cure)
+
+
+def require_safe_address(url: str) -> None:
+    """Raises Refused for an address that nothing may be sent to or fetched from."""
+    if wanted := _unsafe(url):
+        raise Refused(wanted=wanted, got="another", cure="mend the address")
+
+
+def _unsafe(url: str) -> str | None:
+    """What would have been right, or None."""
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return "an address of plain ASCII"
+    parts = urlsplit(url)
+    if parts.username is not None or parts.password is not None or parts.fragment:
+        return "an address without a name, a password or a fragment"
+    if not parts.hostname or parts.scheme not in ("https", "http"):
+        return "an address that begins with https://"
+    if parts.scheme == "http" and parts.hostname not in OWN_MACHINE:
+        return "https, or http on 127.0.0.1"
+    return None
 
 
 def exchange_file(home: Home) -> Path:

@@ -34,7 +34,8 @@ class Manners:
 
 
 class CaseSystem(ThreadingHTTPServer):
-    """Listens on 127.0.0.1 alone. `taken` hears of each message that is new."""
+    """Listens on 127.0.0.1 alone. `taken` hears of each message, doubles too:
+    whoever was killed over the first one hears of the second."""
 
     daemon_threads = True
 
@@ -86,8 +87,8 @@ class Handler(BaseHTTPRequestHandler):
         if draw.random() < manners.faults:
             return HTTPStatus.INTERNAL_SERVER_ERROR
         event = json.loads(body)
-        if self.server.store.take(event):
-            self.server.taken(event)
+        self.server.store.take(event)
+        self.server.taken(event)
         if draw.random() < manners.lost_answers:
             return HTTPStatus.INTERNAL_SERVER_ERROR
         return HTTPStatus.NO_CONTENT

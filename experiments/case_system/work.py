@@ -7,6 +7,7 @@ import json
 import random
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,6 +31,7 @@ class Work:
     case_share: float = 0.1
     days: float = 10.0
     seed: int = 1
+    post: Callable[..., Any] = httpx.post
     _ended: threading.Event = field(default_factory=threading.Event, init=False)
 
     def taken(self, event: dict[str, Any]) -> None:
@@ -39,8 +41,8 @@ class Work:
         draw = random.Random(f"{self.seed} {event['subject']}")  # noqa: S311 - no secret is drawn
         became = "case_filed" if draw.random() < self.case_share else "unfounded"
         since = datetime.fromisoformat(event["data"]["since"]).replace(tzinfo=None, microsecond=0)
-        decided = since + timedelta(days=draw.expovariate(1 / self.days))
-        due = time.time() + draw.expovariate(1 / self.after_seconds)
+        decided = since + timedelta(days=self.days * draw.expovariate(1.0))
+        due = time.time() + self.after_seconds * draw.expovariate(1.0)
         self.store.plan(event["subject"], became, decided.isoformat(timespec="seconds"), due)
 
     def report(self) -> int:
@@ -53,10 +55,8 @@ class Work:
                 "idempotency-key": hashlib.sha256(body).hexdigest(),
             }
             try:
-                reply = httpx.post(
-                    f"{self.platform}/v1/outcomes", content=body, headers=headers, timeout=30,
-                    trust_env=False,
-                )  # fmt: skip
+                url = f"{self.platform}/v1/outcomes"
+                reply = self.post(url, content=body, headers=headers, timeout=30)
             except httpx.HTTPError:
                 return taken
             if reply.status_code == httpx.codes.OK and not reply.json()["refused"]:

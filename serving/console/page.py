@@ -37,6 +37,7 @@ HEADERS = {
 DAY, MINUTE = 10, 16
 # What the head of a page leads to, in this order, as far as the visitor's role may open it.
 LEADS = {
+    "command": "/console/command",
     "queue": "/console/queue",
     "account": "/console/account",
 }
@@ -73,10 +74,12 @@ def told_to_every_page(request: Request, language: Language, here: str | None) -
     other = "en" if language == "zh" else "zh"
     asked = {} if here else dict(request.query_params)
     path = here or request.url.path
+    joined = "&" if "?" in path else "?"
     visitor: Principal | None = getattr(request.state, "visitor", None)
     return {
         "language": language,
-        "other_language": f"{path}?{urlencode({**asked, 'language': other})}",
+        "other_language": f"{path}{joined}{urlencode({**asked, 'language': other})}",
+        "current": path.split("?")[0],
         "words": words_of(language),
         "states": in_language(STATES, language),
         "moves": in_language(MOVES, language),

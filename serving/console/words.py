@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from base.bilingual import Language
+from serving.console.words_of_command import WORDS as COMMAND
 
 WORDS: dict[str, tuple[str, str]] = {
     "queue": ("线索队列", "Queue of clues"),
@@ -214,4 +215,4 @@ def in_language(pairs: Mapping[str, tuple[str, str]], language: Language) -> dic
 
 def words_of(language: Language) -> dict[str, str]:
     """Every word in one language."""
-    return in_language(WORDS, language)
+    return in_language({**WORDS, **COMMAND}, language)
