@@ -135,6 +135,7 @@ def test_hands_add_up_to_the_share_of_what_is_raised(share: float, clues: int) -
     assert abs(given_out - share * clues) < len(set(of))
 
 
+@pytest.mark.slow
 def test_an_outcome_not_yet_reported_reaches_no_scorer(
     province: Home, played: Given, started: tuple[Home, ClueRows], tmp_path: Path
 ) -> None:
@@ -201,6 +202,7 @@ def _played(
     return months
 
 
+@pytest.mark.slow
 def test_the_whole_replay_tells_what_callers_rely_on(province: Home, tmp_path: Path) -> None:
     """Names as the interface fixes them; one drawing that needs nothing else; a home left alone."""
     before = Records(province).versions
