@@ -8,6 +8,7 @@ import typer
 
 from cli import (
     comparing,
+    declaring,
     dispatching,
     exchanging,
     intake,
@@ -34,6 +35,7 @@ app.command("simulate")(intake.simulate)
 app.command("admit")(intake.admit)
 app.command("quarantine")(intake.quarantine)
 app.command("raise")(intake.raise_clues)
+app.command("check-model")(declaring.check_model)
 app.command("outcome")(intake.outcome)
 app.command("features")(learning.features)
 app.command("train")(learning.train)
