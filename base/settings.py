@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     hsts_seconds: int = Field(default=0, ge=0)
     # Whether a reply with scores waits until the ledger has them, or they follow behind it.
     scores_kept: Literal["before_reply", "behind"] = "before_reply"
+    # Who else is told of clues; none: the jurisdiction's exchange.yaml.
+    exchange: Path | None = None
     # Where traces are sent (OTLP over HTTP); none: no traces.
     otel_endpoint: str | None = None
     # The identity provider whose tokens are taken (`iss`); none: keys only.

@@ -20,11 +20,8 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from base.moment import WallClock
-from dispatch.transition import move
+from bench.console_province import AtWork, put_to_work
 from governance.home import Home
-from scoring.ledger import open_ledger, queue_places
-from serving.keys import create
 
 INTO = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 CLUES, SEED = 1_500, 3
@@ -34,12 +31,6 @@ QUIET = [
     "--no-sandbox", "--disable-background-networking", "--disable-quic", "--no-first-run",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-DAY = (
-    ("dispatcher", "triaged"),
-    ("dispatcher", "dispatched"),
-    ("reviewer", "accepted"),
-    ("reviewer", "verifying"),
-)
 
 
 def main() -> None:
@@ -92,26 +83,37 @@ def _wait_until_ready(process: subprocess.Popen[bytes], address: str) -> None:
 def _photographed(address: str, home: Home, into: Path) -> None:
     from playwright.sync_api import sync_playwright
 
-    city, clue_id = _at_work(home)
-    ledger, clock = open_ledger(home.ledger_url), WallClock(home.jurisdiction.timezone)
-    key = create(ledger, role="reviewer", office_id=city, clock=clock)["key"]
-    pages = {
-        "queue": "/console/queue?",
-        "clue": f"/console/clues/{clue_id}?",
-        "further": f"/console/clues/{clue_id}/further?",
-    }
+    work = put_to_work(home)
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
         for language in ("zh", "en"):
-            page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-            page.goto(f"{address}/console?language={language}")
-            page.fill("#key", key)
-            page.click("form button")
-            for what, path in pages.items():
-                page.goto(f"{address}{path}language={language}")
-                _keep(page.screenshot(), into / f"console-{what}-{language}.png")
-            page.close()
+            for role, pages in pages_of(work).items():
+                page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+                page.goto(f"{address}/console?language={language}")
+                page.fill("#login", role)
+                page.fill("#password", work.passwords[role])
+                page.keyboard.press("Enter")
+                page.wait_for_url("**/console/*")
+                for what, path in pages.items():
+                    page.goto(f"{address}{path}language={language}")
+                    _keep(page.screenshot(), into / f"console-{what}-{language}.png")
+                page.close()
         browser.close()
+
+
+def pages_of(work: AtWork) -> dict[str, dict[str, str]]:
+    """Role -> picture -> the page it is of."""
+    return {
+        "reviewer": {
+            "queue": "/console/queue?",
+            "clue": f"/console/clues/{work.clue_id}?",
+            "further": f"/console/clues/{work.clue_id}/further?",
+        },
+        "dispatcher": {
+            "command": "/console/command?",
+            "county": f"/console/command?office={work.county}&more=2&",
+        },
+    }
 
 
 def _keep(picture: bytes, path: Path) -> None:
@@ -119,32 +121,6 @@ def _keep(picture: bytes, path: Path) -> None:
     from PIL import Image
 
     Image.open(io.BytesIO(picture)).convert("RGB").quantize(COLOURS).save(path, optimize=True)
-
-
-def _at_work(home: Home) -> tuple[str, str]:
-    """A city whose queue is the longest, and its best clue, brought to be verified."""
-    import sqlalchemy as sa
-
-    from dispatch.kept_queue import freshen
-    from dispatch.offices import load_offices
-    from dispatch.week import ways_of
-
-    ledger, clock = open_ledger(home.ledger_url), WallClock(home.jurisdiction.timezone)
-    offices = load_offices(home.jurisdiction.folder / "offices.yaml")
-    freshen(ledger, ways_of(home, offices, clock.now()), None, clock.now())
-    own = queue_places.c.office_id
-    longest = sa.select(own).group_by(own).order_by(sa.func.count().desc(), own)
-    with ledger.connect() as connection:
-        waiting = connection.execute(longest).scalars().all()
-        office = next(name for name in waiting if name in offices.by_id)
-        best = sa.select(queue_places.c.clue_id).where(own == office)
-        clue_id = connection.execute(best.order_by(queue_places.c.minus_value)).scalars().first()
-    for role, to in DAY:
-        move(
-            ledger, str(clue_id), to, by=f"{role} of the picture", role=role, offices=None,
-            expects=None, clock=clock,
-        )  # fmt: skip
-    return offices.by_id[office].parent or office, str(clue_id)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.options import DEFAULT_HOME, HomeOption, tell
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from base.moment import WallClock
+    from governance.home import Home
+
+# Promotion takes two persons: hence two scientists.
+ACCOUNTS = {
+    "dispatcher": "dispatcher",
+    "reviewer": "reviewer",
+    "scientist": "data_scientist",
+    "scientist2": "data_scientist",
+    "steward": "steward",
+    "auditor": "auditor",
+    "administrator": "administrator",
+}
 
 
 def demo(
@@ -57,6 +74,31 @@ def _serve(home: Path, port: int) -> None:
 
     opened = Home.open(home)
     clock = WallClock(opened.jurisdiction.timezone)
-    key = create(open_ledger(opened.ledger_url), role="dispatcher", office_id=None, clock=clock)
-    print(f"\nhttp://127.0.0.1:{port}  (sign in as dispatcher with the key {key['key']})")
+    ledger = open_ledger(opened.ledger_url)
+    key = create(ledger, role="dispatcher", office_id=None, clock=clock)
+    print(f"\nhttp://127.0.0.1:{port}  sign in with one of\n")
+    print(f"{'login':<16}{'password':<22}role")
+    for each in _accounts(opened, ledger, clock):
+        print(f"{each['login']:<16}{each['password']:<22}{each['role']}{each['where']}")
+    print(f"\nor, as programs do, with a dispatcher's key: {key['key']}")
     serve_home(opened, host="127.0.0.1", port=port, workers=1)
+
+
+def _accounts(home: Home, ledger: Engine, clock: WallClock) -> list[dict[str, Any]]:
+    """An account of each role, with a password of this run; the reviewer is of one city."""
+    from dispatch.offices import load_offices
+    from serving.accounts import create, list_accounts, reset
+
+    offices = load_offices(home.jurisdiction.folder / "offices.yaml").offices
+    city = next((each for each in offices if each.level == "city"), None)
+    known = {each["login"] for each in list_accounts(ledger, clock)}
+    told = []
+    for login, role in ACCOUNTS.items():
+        office = city.office_id if city and role == "reviewer" else None
+        if login in known:
+            made = reset(ledger, login, clock=clock)
+        else:
+            made = create(ledger, login, role=role, office_id=office, clock=clock)
+        where = f", {city.title.zh} {city.title.en}" if city and office else ""
+        told.append({**made, "role": role, "where": where})
+    return told

@@ -9,6 +9,7 @@ import typer
 from cli import (
     comparing,
     dispatching,
+    exchanging,
     intake,
     keeping,
     learning,
@@ -16,6 +17,7 @@ from cli import (
     replaying,
     working,
 )
+from cli.accounts import accounts
 from cli.demo import demo
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -48,9 +50,15 @@ app.command("explain")(working.explain)
 app.command("what-if")(dispatching.what_if)
 app.command("dispatch")(dispatching.dispatch)
 app.command("overdue")(dispatching.overdue)
+app.command("deliver")(exchanging.deliver)
+app.command("outbox")(exchanging.outbox)
+app.command("webhook-key")(exchanging.webhook_key)
+app.command("reconcile")(exchanging.reconcile)
+app.command("case-system")(exchanging.case_system)
 app.command("serve")(working.serve)
 app.command("replay")(replaying.replay)
 app.add_typer(working.keys, name="key")
+app.add_typer(accounts, name="account")
 app.add_typer(keeping.audit, name="audit")
 app.command("backup")(keeping.backup)
 app.command("restore")(keeping.restore)

@@ -15,6 +15,7 @@ RULES_FROM, RULES_TO = "<!-- rules -->", "<!-- end of rules -->"
 def published_schemas() -> dict[str, dict[str, Any]]:
     """File name -> JSON Schema. Contracts follow the Open Data Contract Standard's own schema."""
     from clues.supervision import Head
+    from dispatch.exchange.destinations import Exchange
     from dispatch.life_cycle import Deadlines
     from dispatch.offices import Offices
     from dispatch.rules import DispatchRules
@@ -32,6 +33,7 @@ def published_schemas() -> dict[str, dict[str, Any]]:
         "experiment": Experiment,
         "promotion": PromotionRule,
         "dispatch": DispatchRules,
+        "exchange": Exchange,
     }
     return {f"{name}.schema.json": shape.model_json_schema() for name, shape in shapes.items()}
 

@@ -91,7 +91,9 @@ def load_supervision_model(path: Path, jurisdiction: Jurisdiction) -> Supervisio
     if faults:
         raise Refused.gather(faults)
     version = hashlib.sha256(text.encode()).hexdigest()[:12]
-    return SupervisionModel(path.stem, head, match["sql"].strip(), tuple(sorted(used)), version)
+    return SupervisionModel(
+        path.stem, head, match["sql"].strip().rstrip(";"), tuple(sorted(used)), version
+    )
 
 
 def _head(text: str, where: str) -> Head:

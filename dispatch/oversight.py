@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from base.errors import Conflict, NotAllowed, NotFound, Refused
 from base.moment import Clock
+from dispatch.exchange.outbox import Message, post
 from dispatch.offices import Offices
 from dispatch.standing import insert_new, standing
 from scoring.ledger import clue_states, watches, writing
@@ -23,7 +24,7 @@ from scoring.ledger.chain import Entry, append
 Deadline = Literal["accept", "verify"]
 EVERY_DAYS = 7
 TO_ACCEPT, TO_VERIFY = ("dispatched",), ("accepted", "verifying", "supplement")
-ESCALATED, SUPERVISED = "escalated", "supervised"
+ESCALATED, SUPERVISED, ENDED = "escalated", "supervised", "supervision_ended"
 PLATFORM = "platform"
 
 
@@ -88,6 +89,7 @@ def escalate(ledger: sa.Engine, offices: Offices, clock: Clock, limit: int = 10_
             if connection.execute(keep).first() is not None:
                 told += 1
                 append(connection, [_entry(row)])
+                post(connection, [_message(row)])
     return told
 
 
@@ -143,6 +145,7 @@ def supervise(
         kept = _watch(clue_id, SUPERVISED, office_id, now, now, by, reason.strip())
         connection.execute(sa.insert(watches), [kept])
         append(connection, [_entry(kept)])
+        post(connection, [_message(kept)])
     return _told(kept)
 
 
@@ -150,16 +153,19 @@ def end_supervision(
     ledger: sa.Engine, clue_id: str, *, office_id: str, clock: Clock, by: str
 ) -> int:
     """End what an office supervises of a clue; returns how many watches ended."""
+    now = clock.now()
     with writing(ledger) as connection:
         ended = connection.execute(
             sa.update(watches)
             .where(watches.c.clue_id == clue_id, watches.c.office_id == office_id)
             .where(watches.c.kind == SUPERVISED, watches.c.ended_at.is_(None))
-            .values(ended_at=clock.now())
+            .values(ended_at=now)
         ).rowcount
         if ended:
-            body = {"kind": "supervision_ended", "office_id": office_id}
-            append(connection, [Entry("watch", by, clue_id, body, clock.now())])
+            body = {"kind": ENDED, "office_id": office_id}
+            append(connection, [Entry("watch", by, clue_id, body, now)])
+            row = {"clue_id": clue_id, "kind": ENDED, "office_id": office_id}
+            post(connection, [_message({**row, "since": now, "about": now})])
     return ended
 
 
@@ -205,6 +211,12 @@ def _watch(
 def _entry(row: dict[str, Any]) -> Entry:
     body = {"kind": row["kind"], "office_id": row["office_id"], "about": row["about"].isoformat()}
     return Entry("watch", row["by"], row["clue_id"], body, row["since"])
+
+
+def _message(row: dict[str, Any]) -> Message:
+    """For other systems: who looks on, not why."""
+    data = {"watched_by": row["office_id"], "about": row["about"].isoformat()}
+    return Message(f"clue.{row['kind']}", row["clue_id"], row["since"], data)
 
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:

@@ -112,37 +112,60 @@ def confirm(
     the same. Raises NotAllowed for anybody but a dispatcher, Conflict where a clue moved since it
     was proposed, NotFound where one is not of the caller's offices.
     """
-    _require_dispatcher(role)
 
     def work(connection: sa.Connection) -> dict[str, Any]:
-        rows = standing(connection, [each.place.clue_id for each in proposals], lock=True)
-        told = []
-        for each in sorted(proposals, key=lambda one: one.place.clue_id):
-            row = rows.get(each.place.clue_id)
-            if row is None:
-                raise NotFound(
-                    wanted="a clue of your offices", got="none", cure="look at the queue again"
-                )
-            if row["version"] != each.version:
-                raise _moved_on(row)
-            told.append(
-                dispatch_in(
-                    connection,
-                    each.place,
-                    row,
-                    by=by,
-                    offices=offices,
-                    at=clock.now(),
-                    deadlines=deadlines or Deadlines(),
-                )
-            )
-        return {"dispatched": told}
+        return confirm_in(
+            connection,
+            proposals,
+            by=by,
+            role=role,
+            offices=offices,
+            at=clock.now(),
+            deadlines=deadlines,
+        )
 
+    _require_dispatcher(role)
     if idempotency_key is None:
         with writing(ledger) as connection:
             return work(connection)
     request = [[each.place.clue_id, each.place.office_id, each.version] for each in proposals]
     return once(ledger, Asked.of(by, idempotency_key, request), clock, work).body
+
+
+def confirm_in(
+    connection: sa.Connection,
+    proposals: Sequence[Proposal],
+    *,
+    by: str,
+    role: str,
+    offices: Collection[str] | None,
+    at: datetime,
+    deadlines: Deadlines | None = None,
+) -> dict[str, Any]:
+    """The same in the caller's transaction."""
+    _require_dispatcher(role)
+    rows = standing(connection, [each.place.clue_id for each in proposals], lock=True)
+    told = []
+    for each in sorted(proposals, key=lambda one: one.place.clue_id):
+        row = rows.get(each.place.clue_id)
+        if row is None:
+            raise NotFound(
+                wanted="a clue of your offices", got="none", cure="look at the queue again"
+            )
+        if row["version"] != each.version:
+            raise _moved_on(row)
+        told.append(
+            dispatch_in(
+                connection,
+                each.place,
+                row,
+                by=by,
+                offices=offices,
+                at=at,
+                deadlines=deadlines or Deadlines(),
+            )
+        )
+    return {"dispatched": told}
 
 
 def reassign(

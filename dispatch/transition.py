@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from base.errors import Conflict, NotAllowed, NotFound, Refused, nearest
 from base.moment import Clock
+from dispatch.exchange import outbox
 from dispatch.life_cycle import (
     OPEN,
     STATES,
@@ -109,6 +110,7 @@ def move_in(
     if also is not None:
         also(connection, changed)
     _tell(connection, event)
+    outbox.post(connection, [outbox.moved(event, changed)])
     return told(changed)
 
 

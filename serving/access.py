@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from serving.credentials import NoKey, WrongKey, find_principal
 from serving.principal import Principal, Role
 from serving.service import Service
+from serving.sessions import find_visitor, looks_like_a_session
 
 __all__ = [
     "COOKIE", "RULES", "NoKey", "Rule", "WrongKey", "authorised", "find_principal", "principal_of",
@@ -44,8 +45,10 @@ def _public(does: str) -> Rule:
 
 
 READERS: tuple[Role, ...] = ("reviewer", "dispatcher")
+CENTRE: tuple[Role, ...] = ("dispatcher",)
 MACHINE: tuple[Role, ...] = ("case_system",)
 SCIENCE: tuple[Role, ...] = ("data_scientist", "auditor")
+PERSONS: tuple[Role, ...] = (*READERS, *SCIENCE, "steward", "administrator")
 RULES: dict[str, Rule] = {
     "POST /v1/scores": Rule(
         "bearer", ("case_system", "data_scientist"), "own", "scores clues without making them work"
@@ -79,7 +82,7 @@ RULES: dict[str, Rule] = {
     "GET /openapi.json": _public("the shapes of everything"),
     "GET /docs": _public("the same, to read"),
     "GET /": _public("leads to the console"),
-    "GET /console": _public("a form for the key"),
+    "GET /console": _public("a form for login and password, or a key"),
     "POST /console": _public("signs in"),
     "POST /console/out": _public("signs out"),
     "GET /console/style.css": _public("the style sheet"),
@@ -97,6 +100,16 @@ RULES: dict[str, Rule] = {
     "POST /console/clues/{clue_id}/transitions": Rule(
         "console", READERS, "own", "moves it, by a form of its page"
     ),
+    "GET /console/command": Rule("console", CENTRE, "own", "the command centre's page"),
+    "POST /console/command/dispatch": Rule(
+        "console", CENTRE, "own", "dispatches what is proposed, by a form of its page"
+    ),
+    "POST /console/command/supervise": Rule(
+        "console", CENTRE, "own", "has a clue supervised from above, by a form of its page"
+    ),
+    "GET /console/first": Rule("console", PERSONS, "-", "leads to where the role begins"),
+    "GET /console/account": Rule("console", PERSONS, "-", "one's own account"),
+    "POST /console/account": Rule("console", PERSONS, "-", "changes one's own password"),
 }
 
 
@@ -127,13 +140,16 @@ def principal_of(request: Request, route: str | None = None) -> Principal:
 
 
 def visitor_of(request: Request) -> Principal:
-    """The same for a page of the console, by its cookie."""
+    """The same for a page of the console, by its cookie: a session's, or a key."""
     return _admitted(request, request.cookies.get(COOKIE, ""), rule_of(request))
 
 
 def _admitted(request: Request, shown: str, rule: Rule) -> Principal:
     service = service_of(request)
-    who = find_principal(service, shown)
+    session = rule.door == "console" and looks_like_a_session(shown)
+    who = find_visitor(service, shown) if session else find_principal(service, shown)
+    # Pages lead to what this role may open, also one that says that it may not open this.
+    request.state.visitor = who
     service.rates.spend(who)
     who.require(*rule.roles)
     if rule.offices == "every":

@@ -35,7 +35,7 @@ def find_principal(service: Service, shown: str) -> Principal:
         told = service.tokens.read(shown)
         if told is None:
             raise wrong_key()
-        return Principal(told.subject, told.role, _covered(service, told.office), told.subject)
+        return Principal(told.subject, told.role, covered(service, told.office), told.subject)
     return _of_key(service, shown)
 
 
@@ -54,10 +54,10 @@ def _of_key(service: Service, key: str) -> Principal:
         row = connection.execute(query).mappings().first()
     if row is None or (row["expires_at"] is not None and row["expires_at"] <= service.clock.now()):
         raise wrong_key()
-    return Principal(row["key_id"], row["role"], _covered(service, row["office_id"]), row["holder"])
+    return Principal(row["key_id"], row["role"], covered(service, row["office_id"]), row["holder"])
 
 
-def _covered(service: Service, office_id: str | None) -> frozenset[str] | None:
+def covered(service: Service, office_id: str | None) -> frozenset[str] | None:
     """The subtree of an office: the one place that says what a principal may see."""
     if office_id is None:
         return None

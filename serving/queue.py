@@ -48,12 +48,19 @@ def queue_page(
     """A page of the queue over the offices that both the principal and `office` cover; `models`:
     only clues of these supervision models."""
     seen = visible_offices(service, who, office)
-    now = service.clock.now()
-    ways, ends = _declared(service.home, _outcomes_version(service.home), now.date())
-    freshen(service.ledger, ways, seen, now, ends)
+    fresh_queue(service, seen)
     page = read_page(service.ledger, seen, limit, cursor, models)
     entries = [_told(service, row) for row in page.rows]
     return Page(entries, page.next_cursor, page.total, page.within)
+
+
+def fresh_queue(service: Service, offices: Collection[str] | None) -> tuple[Ways, Ends]:
+    """Make the kept ranking of some offices (None: all) true now; returns how queues are made and
+    which clues ended by the records."""
+    now = service.clock.now()
+    ways, ends = _declared(service.home, _outcomes_version(service.home), now.date())
+    freshen(service.ledger, ways, offices, now, ends)
+    return ways, ends
 
 
 def visible_offices(service: Service, who: Principal, office: str | None) -> frozenset[str] | None:

@@ -48,7 +48,7 @@ def tell_scorer(service: Service, digest: str) -> dict[str, Any]:
     """One scorer: its manifest, figures, card, weighing, proposals and when it served."""
     folder = scorer_folder(service, digest)
     manifest = read_manifest(folder)
-    report = _report(service, manifest, digest)
+    report = report_of(service, manifest, digest)
     card = report / "card.md"
     return {
         **_summary(digest, manifest),
@@ -90,7 +90,7 @@ def _line(service: Service, digest: str) -> dict[str, Any]:
         manifest = read_manifest(scorer_folder(service, digest))
     except (CluesError, ValueError, OSError):
         return {"scorer": digest, "spoilt": True}
-    figures = read_note(_report(service, manifest, digest) / "figures.json") or {}
+    figures = read_note(report_of(service, manifest, digest) / "figures.json") or {}
     return {**_summary(digest, manifest), "metrics": figures.get("metrics")}
 
 
@@ -100,7 +100,8 @@ def _summary(digest: str, manifest: Manifest) -> dict[str, Any]:
     return {"scorer": digest, **told, "features": len(manifest.features), "spoilt": False}
 
 
-def _report(service: Service, manifest: Manifest, digest: str) -> Path:
+def report_of(service: Service, manifest: Manifest, digest: str) -> Path:
+    """The folder of the report of the training that made a scorer; it may not be there."""
     return service.home.reports / f"{Path(manifest.experiment).name}-{digest[:12]}"
 
 

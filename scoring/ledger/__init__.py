@@ -19,9 +19,11 @@ from scoring.ledger.shadow import record_shadow as record_shadow
 from scoring.ledger.shadow import shadow_counts as shadow_counts
 from scoring.ledger.tables import clue_events as clue_events
 from scoring.ledger.tables import clue_states as clue_states
+from scoring.ledger.tables import exchange_destinations as exchange_destinations
 from scoring.ledger.tables import keys as keys
 from scoring.ledger.tables import metadata as metadata
 from scoring.ledger.tables import orders as orders
+from scoring.ledger.tables import outbox as outbox
 from scoring.ledger.tables import queue_mark as queue_mark
 from scoring.ledger.tables import queue_offices as queue_offices
 from scoring.ledger.tables import queue_places as queue_places

@@ -20,8 +20,10 @@ from scoring.ledger.tables import audit, audit_head
 
 GENESIS = "0" * 64
 Kind = Literal[
-    "scores", "registered", "transition", "outcomes", "promotion", "key", "read", "watch"
-]
+    "scores", "registered", "transition", "outcomes", "promotion", "key", "read", "watch",
+    "exchange",
+    "account",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

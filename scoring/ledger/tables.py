@@ -227,3 +227,60 @@ replies = sa.Table(
     sa.Column("reply", sa.Text, nullable=False),
     sa.Column("at", sa.DateTime, nullable=False),
 )
+# Other systems that are told what happens to clues: from when on, and of what.
+exchange_destinations = sa.Table(
+    "exchange_destinations",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("kinds", sa.JSON, nullable=False),
+    sa.Column("since", sa.DateTime, nullable=False),
+    sa.Column("ended_at", sa.DateTime),
+)
+# Messages for them, written in the transaction of what they tell. waiting, delivered, dead (given
+# up after its time) or skipped (a person let those behind it go).
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("message_no", Number, primary_key=True, autoincrement=True),
+    sa.Column("message_id", sa.String(64), nullable=False, unique=True),
+    sa.Column("destination", sa.String(64), nullable=False),
+    sa.Column("clue_id", sa.String(200), nullable=False),
+    sa.Column("kind", sa.String(64), nullable=False),
+    sa.Column("data", sa.JSON, nullable=False),
+    sa.Column("made_at", sa.DateTime, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("first_tried_at", sa.DateTime),
+    sa.Column("next_at", sa.DateTime, nullable=False),
+    sa.Column("settled_at", sa.DateTime),
+    # How the last attempt ended: a status or the kind of fault, never what was answered.
+    sa.Column("said", sa.String(200), nullable=False),
+    sa.Index("ix_outbox_due", "destination", "state", "next_at"),
+    sa.Index("ix_outbox_clue", "destination", "clue_id", "message_no"),
+)
+# Persons who sign in to the console; of a password its argon2id hash.
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    sa.Column("login", sa.String(64), primary_key=True),
+    sa.Column("password", sa.String(200), nullable=False),
+    sa.Column("role", sa.String(32), nullable=False),
+    sa.Column("office_id", sa.String(200)),
+    # The person: two accounts, or a key and an account, of one holder are one person.
+    sa.Column("holder", sa.String(200), nullable=False),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("disabled_at", sa.DateTime),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("locked_until", sa.DateTime),
+)
+console_sessions = sa.Table(
+    "console_sessions",
+    metadata,
+    # sha256 of what the cookie holds.
+    sa.Column("session_hash", sa.String(64), primary_key=True),
+    sa.Column("login", sa.String(64), nullable=False),
+    sa.Column("started_at", sa.DateTime, nullable=False),
+    sa.Column("seen_at", sa.DateTime, nullable=False),
+    sa.Column("ended_at", sa.DateTime),
+    sa.Index("ix_console_sessions_login", "login"),
+)

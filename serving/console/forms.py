@@ -60,13 +60,15 @@ def _host(origin: str) -> str:
         return ""
 
 
-async def read_form(request: Request, limit: int = FORM_BYTES) -> dict[str, str]:
+async def read_form(
+    request: Request, limit: int = FORM_BYTES, fields: int = FIELDS
+) -> dict[str, str]:
     """The fields of a form, lines ended by LF. Raises ForeignForm, TooLarge, UnfitMessage."""
     require_own_origin(request)
     body = await read_body(request, limit)
     try:
         text = body.decode("utf-8")
-        found = parse_qs(text, keep_blank_values=True, errors="strict", max_num_fields=FIELDS)
+        found = parse_qs(text, keep_blank_values=True, errors="strict", max_num_fields=fields)
     except ValueError:
         raise UnfitMessage(
             wanted="the fields of a form in UTF-8", got="another body", cure="fill the form in"

@@ -12,9 +12,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from base.bilingual import Language
 from base.errors import CluesError
-from serving.access import NoKey, service_of
+from serving.access import RULES, NoKey, service_of
 from serving.console.forms import form_token
-from serving.console.words import FACTS, FUNCTIONS, MOVES, STATES, in_language, words_of
+from serving.console.words import FACTS, FUNCTIONS, MOVES, ROLES, STATES, in_language, words_of
+from serving.principal import Principal
 from serving.refusals import status_of
 
 FOLDER = Path(__file__).parent / "pages"
@@ -34,6 +35,22 @@ HEADERS = {
     "cache-control": "no-store",
 }
 DAY, MINUTE = 10, 16
+# What the head of a page leads to, in this order, as far as the visitor's role may open it.
+LEADS = {
+    "command": "/console/command",
+    "queue": "/console/queue",
+    "account": "/console/account",
+}
+
+
+def leads_of(role: str | None) -> dict[str, str]:
+    """Name -> address of the pages that a role (None: nobody is signed in) may open."""
+    return {name: path for name, path in LEADS.items() if role in RULES[f"GET {path}"].roles}
+
+
+def first_page(role: str) -> str:
+    """Where somebody begins who has just signed in; who may open nothing is told so there."""
+    return next(iter(leads_of(role).values()), LEADS["queue"])
 
 
 def page(
@@ -57,17 +74,22 @@ def told_to_every_page(request: Request, language: Language, here: str | None) -
     other = "en" if language == "zh" else "zh"
     asked = {} if here else dict(request.query_params)
     path = here or request.url.path
+    joined = "&" if "?" in path else "?"
+    visitor: Principal | None = getattr(request.state, "visitor", None)
     return {
         "language": language,
-        "other_language": f"{path}?{urlencode({**asked, 'language': other})}",
+        "other_language": f"{path}{joined}{urlencode({**asked, 'language': other})}",
+        "current": path.split("?")[0],
         "words": words_of(language),
         "states": in_language(STATES, language),
         "moves": in_language(MOVES, language),
         "fact_words": in_language(FACTS, language),
         "functions": in_language(FUNCTIONS, language),
+        "roles": in_language(ROLES, language),
         "jurisdiction": service_of(request).home.jurisdiction,
         "token": form_token(request),
         "here": path,
+        "leads": leads_of(visitor.role if visitor else None),
         "day": lambda moment: _cut(moment, DAY),
         "minute": lambda moment: _cut(moment, MINUTE),
     }

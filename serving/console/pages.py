@@ -1,4 +1,4 @@
-"""The console: sign in, the queue, one clue with its reasons, its records and its moves.
+"""The console: the queue, one clue with its reasons and its records; beside them, pages by task.
 
 Plain pages without script: nothing is loaded from elsewhere, every text is escaped.
 """
@@ -9,28 +9,26 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
-from starlette.concurrency import run_in_threadpool
 
 from base.errors import CluesError
-from serving.access import COOKIE, NoKey, find_principal, service_of, visitor_of
-from serving.console import moves
+from serving.access import service_of, visitor_of
+from serving.console import dispatching, moves, sign_in
 from serving.console.clue import clue_told, further_told
-from serving.console.forms import read_form, require_own_origin, require_token
 from serving.console.page import FOLDER, HEADERS, page, refused
 from serving.console.work_list import Asked, choices, work_list
 from serving.routes.clues import evidence_for
 
 router = APIRouter(include_in_schema=False)
-router.include_router(moves.router)
+for part in (sign_in, moves, dispatching):
+    router.include_router(part.router)
 Language = Literal["zh", "en"]
-SIGN_IN_BYTES = 16_384
 Short = Annotated[str, Query(max_length=64)]
 
 
 @router.get("/")
 def front() -> Response:
     """The console is what a browser comes for."""
-    return RedirectResponse("/console/queue", 303)
+    return RedirectResponse("/console/first", 303)
 
 
 @router.get("/console/style.css")
@@ -39,42 +37,6 @@ def style() -> Response:
     return Response(
         (FOLDER / "style.css").read_text("utf-8"), media_type="text/css", headers=HEADERS
     )
-
-
-@router.get("/console")
-def sign_in_page(request: Request, language: Language = "zh") -> Response:
-    """A form for the key."""
-    return page(request, "sign_in.html", language, wrong=False)
-
-
-@router.post("/console")
-async def sign_in(request: Request, language: Language = "zh") -> Response:
-    """Keep the key in a cookie that no script and no other site can use."""
-    try:
-        key = (await read_form(request, SIGN_IN_BYTES)).get("key", "").strip()
-        await run_in_threadpool(find_principal, service_of(request), key)
-    except NoKey:
-        return page(request, "sign_in.html", language, status=401, wrong=True)
-    except CluesError as error:
-        return refused(request, language, error)
-    reply = RedirectResponse(f"/console/queue?language={language}", 303)
-    secure = request.url.scheme == "https"
-    reply.set_cookie(COOKIE, key, httponly=True, samesite="strict", secure=secure, path="/console")
-    return reply
-
-
-@router.post("/console/out")
-async def sign_out(request: Request, language: Language = "zh") -> Response:
-    """Forget the key. Who is not signed in needs no token."""
-    try:
-        require_own_origin(request)
-        if COOKIE in request.cookies:
-            require_token(request, await read_form(request))
-    except CluesError as error:
-        return refused(request, language, error)
-    reply = RedirectResponse(f"/console?language={language}", 303)
-    reply.delete_cookie(COOKIE, path="/console")
-    return reply
 
 
 @router.get("/console/queue")

@@ -5,13 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from base.bilingual import Language
+from serving.console.words_of_command import WORDS as COMMAND
 
 WORDS: dict[str, tuple[str, str]] = {
     "queue": ("线索队列", "Queue of clues"),
     "sign_in": ("登录", "Sign in"),
     "sign_out": ("退出", "Sign out"),
+    "login": ("用户名", "Login"),
+    "password": ("密码", "Password"),
+    "by_key": ("用访问密钥登录", "Sign in with a key"),
     "key": ("访问密钥", "Key"),
-    "wrong_key": ("密钥无效或已停用。", "This key is not in force."),
+    "wrong_key": (
+        "用户名、密码或密钥无效，或因多次失败暂时锁定。请稍后再试，或联系管理员。",
+        "Wrong, out of force, or locked for a while. Try later, or ask an administrator.",
+    ),
+    "account": ("我的账户", "My account"),
+    "role": ("角色", "Role"),
+    "holder": ("姓名", "Name"),
+    "all_offices": ("全省各院", "every office"),
+    "change_password": ("修改密码", "Change the password"),
+    "old": ("现在的密码", "Your password now"),
+    "new": ("新密码（至少 12 个字符）", "New password (12 characters or more)"),
+    "save": ("保存", "Save"),
+    "by_key_only": (
+        "您以访问密钥登录，没有密码可改。",
+        "You signed in with a key; there is no password to change.",
+    ),
+    "sign_in_again": (
+        "修改后，所有设备上的登录都会失效，需用新密码重新登录。",
+        "Whoever is signed in with the old one, on any device, must sign in again.",
+    ),
     "rank": ("本院排序", "Rank"),
     "clue": ("线索", "Clue"),
     "supervision_model": ("监督模型", "Supervision model"),
@@ -124,6 +147,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "skip": ("跳到正文", "Skip to the page"),
     "of_the_clue": ("线索各栏", "The clue"),
     "refused": ("无法显示", "This cannot be shown"),
+    "to_start": ("返回首页", "Back to the start"),
     "back": ("返回队列", "Back to the queue"),
 }
 
@@ -167,6 +191,15 @@ FACTS: dict[str, tuple[str, str]] = {
     "office_id": ("分派到", "To which office"),
     "reason": WORDS["reason"],
 }
+ROLES: dict[str, tuple[str, str]] = {
+    "case_system": ("案件系统", "case system"),
+    "reviewer": ("办案人员", "reviewer"),
+    "dispatcher": ("办案指挥中心", "command centre"),
+    "data_scientist": ("数据科学家", "data scientist"),
+    "steward": ("数据治理员", "data steward"),
+    "administrator": ("管理员", "administrator"),
+    "auditor": ("审计员", "auditor"),
+}
 FUNCTIONS: dict[str, tuple[str, str]] = {
     "criminal": ("刑事检察", "criminal"),
     "civil": ("民事检察", "civil"),
@@ -182,4 +215,4 @@ def in_language(pairs: Mapping[str, tuple[str, str]], language: Language) -> dic
 
 def words_of(language: Language) -> dict[str, str]:
     """Every word in one language."""
-    return in_language(WORDS, language)
+    return in_language({**WORDS, **COMMAND}, language)

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from console_visits import Console, require_accessible, sign_in
+from console_visits import Console, require_accessible, sign_in, sign_in_by_name
 from playwright.sync_api import BrowserContext, Page, expect
 
 SAID: dict[str, dict[str, str]] = {
@@ -40,7 +40,7 @@ def test_a_reviewer_signs_in_reads_accepts_verifies_files_and_prints(
     page = visit.new_page()
     page.goto(f"{console.url}/console?language={language}")
     require_accessible(page)
-    sign_in(page, console, console.key(), language)
+    sign_in_by_name(page, console, console.account("reviewer-a", "reviewer", "A"), language)
     expect(page.locator("html")).to_have_attribute("lang", said["lang"])
     expect(page.locator("tr.line")).to_have_count(1)
     require_accessible(page)
@@ -102,7 +102,7 @@ def print_it(page: Page, said: dict[str, str]) -> None:
     assert page.pdf(format="A4").startswith(b"%PDF")
     page.emulate_media(media="screen")
     page.get_by_role("button", name=said["out"]).click()
-    expect(page.locator("#key")).to_be_visible()
+    expect(page.locator("#login")).to_be_visible()
     assert [each["name"] for each in page.context.cookies()] == []
 
 

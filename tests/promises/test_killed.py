@@ -21,10 +21,11 @@ import sqlalchemy as sa
 from ledgers import new_url
 
 from base.moment import FixedClock
+from dispatch.exchange.outbox import subscribe
 from governance.home import Home
 from scoring.audit import verify
 from scoring.ledger import open_ledger
-from scoring.ledger.tables import clue_events, clue_states, scores_given
+from scoring.ledger.tables import clue_events, clue_states, outbox, scores_given
 
 KILLS = int(os.environ.get("CLUES_TEST_KILLS", "30"))
 WRITERS = 5
@@ -74,6 +75,7 @@ def test_what_was_acknowledged_survives_and_a_retry_doubles_nothing(
     server = request.getfixturevalue("postgres") if database == "postgres" else ""
     url = new_url(database, tmp_path, server)
     ledger, draw, told = open_ledger(url), random.Random(1), []
+    subscribe(ledger, {"cases": ["clue.triaged"]}, FixedClock(killed_writer.DAY))
     for kill in range(KILLS // WRITERS):
         firsts = [(kill * WRITERS + writer) * 100_003 for writer in range(WRITERS)]
         told += killed(home, url, firsts, draw)
@@ -94,11 +96,13 @@ def test_what_was_acknowledged_survives_and_a_retry_doubles_nothing(
 def require_kept_once(
     ledger: sa.Engine, clues: set[str], moved: set[str], words: list[list[str]]
 ) -> None:
-    """Each clue one score and one state, each move one event, each outcome one event."""
+    """Each clue one score and one state, each move one event and one message to others, each
+    outcome one event."""
     with ledger.connect() as connection:
         stand = sa.select(clue_states.c.clue_id, clue_states.c.state)
         states = {row.clue_id: row.state for row in connection.execute(stand)}
         scored = connection.execute(sa.select(scores_given.c.clue_id)).scalars().all()
+        posted = connection.execute(sa.select(outbox.c.clue_id)).scalars().all()
         events = connection.execute(
             sa.select(
                 clue_events.c.clue_id,
@@ -110,6 +114,7 @@ def require_kept_once(
     assert len(scored) == len(set(scored))
     assert clues <= set(scored)
     assert {clue for clue, state in states.items() if state == "triaged"} >= moved
+    assert sorted(posted) == sorted(clue for clue, to, _ in events if to == "triaged")
     kept = [(clue, to, str(day)) for clue, to, day in events]
     assert len(kept) == len(set(kept))
     assert {(clue, "unfounded", day) for clue, day in words} <= set(kept)

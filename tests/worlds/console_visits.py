@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 from served_hamlet import Served
+
+from serving.accounts import create
 
 SERIOUS = ("serious", "critical")
 
@@ -20,6 +22,18 @@ class Console:
     served: Served
     url: str
     waiting: list[str]
+    passwords: dict[str, str] = field(default_factory=dict)
+
+    def account(self, login: str, role: str, office: str | None = None) -> str:
+        """Make an account, once; returns its login."""
+        if login not in self.passwords:
+            service = self.served.service
+            made = create(service.ledger, login, role=role, office_id=office, clock=service.clock)
+            self.passwords[login] = made["password"]
+        return login
+
+    def password(self, login: str) -> str:
+        return self.passwords[login]
 
     def key(self, role: str = "reviewer", office: str | None = "A") -> str:
         return self.served.kept_key(role, office)["authorization"].split()[1]
@@ -51,12 +65,25 @@ class Console:
 
 
 def sign_in(page: Page, console: Console, key: str, language: str = "zh") -> None:
-    """By the form, as somebody who has only a keyboard."""
+    """With a key, by its form, as somebody who has only a keyboard."""
     page.goto(f"{console.url}/console?language={language}")
+    page.focus("summary")
+    page.keyboard.press("Enter")
     page.focus("#key")
     page.keyboard.type(key)
     page.keyboard.press("Enter")
     page.wait_for_url("**/console/queue**")
+
+
+def sign_in_by_name(page: Page, console: Console, login: str, language: str = "zh") -> None:
+    """With login and password, by keyboard."""
+    page.goto(f"{console.url}/console?language={language}")
+    page.focus("#login")
+    page.keyboard.type(login)
+    page.keyboard.press("Tab")
+    page.keyboard.type(console.password(login))
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "/console/" in url)
 
 
 def require_accessible(page: Page) -> None:

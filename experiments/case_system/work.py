@@ -1,0 +1,74 @@
+"""What the stand-in does with clues that are dispatched: decides after a while, and reports."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+
+from experiments.case_system.store import Store
+
+DISPATCHED = "clues.clue.dispatched.v1"
+
+
+@dataclass
+class Work:
+    """Outcomes of dispatched clues, `after_seconds` on the mean, drawn by clue and seed: the same
+    clue always ends the same. `platform`: where outcomes are sent to, with the key to send them."""
+
+    store: Store
+    platform: str
+    key: str
+    after_seconds: float = 5.0
+    case_share: float = 0.1
+    days: float = 10.0
+    seed: int = 1
+    post: Callable[..., Any] = httpx.post
+    _ended: threading.Event = field(default_factory=threading.Event, init=False)
+
+    def taken(self, event: dict[str, Any]) -> None:
+        """A clue was dispatched: plan its outcome."""
+        if event["type"] != DISPATCHED:
+            return
+        draw = random.Random(f"{self.seed} {event['subject']}")  # noqa: S311 - no secret is drawn
+        became = "case_filed" if draw.random() < self.case_share else "unfounded"
+        since = datetime.fromisoformat(event["data"]["since"]).replace(tzinfo=None, microsecond=0)
+        decided = since + timedelta(days=self.days * draw.expovariate(1.0))
+        due = time.time() + self.after_seconds * draw.expovariate(1.0)
+        self.store.plan(event["subject"], became, decided.isoformat(timespec="seconds"), due)
+
+    def report(self) -> int:
+        """Send what is due; what is not taken is sent again later. Returns how many were taken."""
+        rows, taken = self.store.to_report(time.time()), 0
+        for row in rows:
+            body = json.dumps({"outcomes": [row]}).encode()
+            headers = {
+                "authorization": f"Bearer {self.key}",
+                "idempotency-key": hashlib.sha256(body).hexdigest(),
+            }
+            try:
+                url = f"{self.platform}/v1/outcomes"
+                reply = self.post(url, content=body, headers=headers, timeout=30)
+            except httpx.HTTPError:
+                return taken
+            if reply.status_code == httpx.codes.OK and not reply.json()["refused"]:
+                self.store.reported(row["clue_id"])
+                taken += 1
+        return taken
+
+    def run(self) -> None:
+        """Report until `end`."""
+        while not self._ended.wait(0.5):
+            self.report()
+
+    def end(self) -> None:
+        """Report no more."""
+        self._ended.set()
