@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     ledger_url: str | None = None
     # Another MLflow store than the home's SQLite file.
     tracking_uri: str | None = None
+    # Servers that records are pulled from, as JSON {"server of the contract": "postgresql://..."}.
+    pull_urls: dict[str, str] = {}
     # Memory DuckDB may take before it spills to the home's folder.
     memory_limit: str = "2GB"
     # Requests a second that one person (any role but case_system) may make; 0: no bound.

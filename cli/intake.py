@@ -10,7 +10,9 @@ import typer
 
 from cli.options import DEFAULT_HOME, HomeOption, JsonOption, answers, tell
 
-Files = Annotated[list[Path], typer.Argument(help="csv, csv.gz, jsonl or parquet files.")]
+FilesOrNone = Annotated[
+    list[Path] | None, typer.Argument(help="csv, csv.gz, jsonl or parquet files.")
+]
 
 
 @answers
@@ -81,20 +83,28 @@ def simulate(
 @answers
 def admit(
     record_set: Annotated[str, typer.Argument(help="A record set of the jurisdiction.")],
-    files: Files,
+    files: FilesOrNone = None,
+    pull: Annotated[bool, typer.Option(help="Fetch by the contract's query.")] = False,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> dict[str, Any]:
     """Admit files as one batch: every row is admitted, quarantined, or known already."""
+    from base.errors import Refused
     from base.moment import WallClock
     from base.progress import Stages
     from governance.home import Home
     from governance.intake import admit as admit_files
+    from governance.pull import admit_pulled
 
+    if pull == bool(files):
+        raise Refused(wanted="files, or --pull", got="both or neither", cure="give one")
     opened = Home.open(home)
     with Stages().stage(f"admit {record_set}") as bar:
         clock = WallClock(opened.jurisdiction.timezone)
-        receipt = admit_files(opened, record_set, files, clock, bar)
+        if pull:
+            receipt = admit_pulled(opened, record_set, clock, bar)
+        else:
+            receipt = admit_files(opened, record_set, files or [], clock, bar)
     for notice in receipt.notices:
         tell(str(notice))
     if record_set == "outcomes" and receipt.quarantined:

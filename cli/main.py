@@ -10,6 +10,7 @@ from cli import (
     comparing,
     dispatching,
     exchanging,
+    governing,
     intake,
     keeping,
     learning,
@@ -33,6 +34,9 @@ app.command("init")(intake.init)
 app.command("simulate")(intake.simulate)
 app.command("admit")(intake.admit)
 app.command("quarantine")(intake.quarantine)
+app.command("receipts")(governing.receipts)
+app.command("quality")(governing.quality)
+app.command("freshness")(governing.freshness)
 app.command("raise")(intake.raise_clues)
 app.command("outcome")(intake.outcome)
 app.command("features")(learning.features)

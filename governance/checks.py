@@ -90,7 +90,7 @@ def typed_expression(column: Column, arrived: pa.DataType | None) -> str:
         return f"NULL::{kind}"
     if pa.types.is_string(arrived):
         return _from_text(column, value)
-    if not _convertible(arrived, column):
+    if not convertible(arrived, column):
         return f"NULL::{kind}"
     if column.type == "integer" and pa.types.is_floating(arrived):
         whole = f"isfinite({value}) AND {value} = trunc({value}) AND abs({value}) < 9e15"
@@ -107,7 +107,7 @@ def typed_expression(column: Column, arrived: pa.DataType | None) -> str:
     return f"TRY_CAST({value} AS {kind})"
 
 
-def _convertible(arrived: pa.DataType, column: Column) -> bool:
+def convertible(arrived: pa.DataType, column: Column) -> bool:
     """Whether a typed value can be taken as the column's without guessing what was meant."""
     types = pa.types
     if types.is_nested(arrived) or types.is_binary(arrived) or types.is_large_binary(arrived):

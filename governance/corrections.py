@@ -29,7 +29,8 @@ def settle(batch: Batch) -> int:
     """
     connection = batch.connection
     laid = file_list([str(part.file) for part in batch.parts]) if batch.parts else "stored"
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW laid_down AS SELECT * FROM {laid}")
+    none = "" if batch.parts else " WHERE false"
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW laid_down AS SELECT * FROM {laid}{none}")
     connection.execute("CREATE OR REPLACE TEMP TABLE dropped (record_no BIGINT)")
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE ends (record_no BIGINT, retracted_at TIMESTAMP)"

@@ -26,14 +26,16 @@ import pyarrow as pa
 from base.errors import CluesError, Fault, NotReady, Refused
 from base.moment import Clock
 from base.progress import Bar, SilentBar
-from governance import quarantine, tables
+from governance import quarantine, receipts, tables
 from governance.batch import Batch, Kinds
 from governance.block import SOURCE_ROW, Block, Source
 from governance.columns import column_notices
 from governance.contract import Contract, Reference
 from governance.corrections import commit_rows, settle
+from governance.drift import OF_VALUES, Arrived, Drift, Profile, drifts, profile_of
 from governance.engine import connect, file_list
 from governance.home import Home
+from governance.quality import Measured, measure
 from governance.source import from_table, read_source
 from governance.staging import Judge, referred_times_sql
 
@@ -54,6 +56,8 @@ class Receipt:
     version: int = -1
     files: list[str] = field(default_factory=list)
     notices: list[Fault] = field(default_factory=list)
+    drift: list[Drift] = field(default_factory=list)
+    quality: list[Measured] = field(default_factory=list)
     # The quarantined rows of this very call (of many the first): row number and reasons. Not in
     # the JSON.
     refused: list[tuple[int, list[dict[str, str]]]] = field(default_factory=list)
@@ -99,10 +103,13 @@ def admit_sources(
         batch = Batch(connection, contract, tables.files(table), folder, receipt.batch)
         judge = Judge(connection, contract)
         bar.expect(len(sources) + 1)
+        arrived, now = Arrived(), clock.now()
         for source in sources:
-            _take_in(batch, judge, source, clock.now(), receipt)
+            _take_in(batch, judge, source, now, receipt, arrived)
             bar.advance()
+        profile = _weigh(home, batch, arrived, receipt, now)
         _commit(home, batch, table, receipt)
+        receipts.keep(home, contract.record_set, {**receipt.as_json(), "profile": profile}, now)
         bar.advance()
         shutil.rmtree(folder, ignore_errors=True)
     return receipt
@@ -144,15 +151,19 @@ def _lay_out_reference(
     connection.execute(f"CREATE TEMP TABLE referred_times AS {times}")
 
 
-def _take_in(batch: Batch, judge: Judge, source: Source, now: datetime, receipt: Receipt) -> None:
+def _take_in(
+    batch: Batch, judge: Judge, source: Source, now: datetime, receipt: Receipt, arrived: Arrived
+) -> None:
     """Judge one source block by block; while one is judged the next is read."""
-    kinds, names = Kinds(source.name), dict[str, None]()
+    kinds, types = Kinds(source.name), dict[str, pa.DataType]()
     for block in _read_ahead(source.blocks()):
         judge.judge(block)
         batch.add(block, kinds, now)
-        names |= dict.fromkeys(name for name in block.rows.column_names if name != SOURCE_ROW)
+        types |= {each.name: each.type for each in block.rows.schema if each.name != SOURCE_ROW}
+    arrived.types |= types
+    arrived.kinds.append(kinds)
     receipt.notices += source.notices
-    receipt.notices += column_notices(batch.contract, source.name, list(names))
+    receipt.notices += column_notices(batch.contract, source.name, list(types))
     receipt.notices += kinds.notices()
 
 
@@ -165,11 +176,42 @@ def _read_ahead(blocks: Iterator[Block]) -> Iterator[Block]:
             yield block
 
 
-def _commit(home: Home, batch: Batch, table: Path, receipt: Receipt) -> None:
+def _weigh(home: Home, batch: Batch, arrived: Arrived, receipt: Receipt, now: datetime) -> Profile:
+    """Count what became of the rows, measure drift and quality; a refusal leaves nothing stored.
+
+    Returns the batch's profile. A batch that is known already has no rows to be measured.
+    """
     receipt.rows, receipt.quarantined = batch.rows, batch.bad
     receipt.refused = batch.refused()
     receipt.admitted = settle(batch)
     receipt.already_admitted = receipt.rows - receipt.quarantined - receipt.admitted
+    arrived.rows = batch.rows
+    new = "(SELECT * FROM laid_down WHERE record_no NOT IN (SELECT record_no FROM dropped))"
+    profile = profile_of(batch.connection, batch.contract, new, receipt.admitted)
+    earlier = receipts.earlier_profiles(home, receipt.record_set) if profile else []
+    receipt.drift = drifts(batch, arrived, new, profile, earlier)
+    if receipt.admitted or not receipt.already_admitted:
+        receipt.quality = measure(batch.connection, batch.contract, new)
+    _refuse(home, receipt, now)
+    return profile
+
+
+def _refuse(home: Home, receipt: Receipt, now: datetime) -> None:
+    """Raise what the contract refuses a batch for; what it only flags goes to the notices."""
+    where = ", ".join(receipt.files)
+    failed = [each for each in receipt.quality if not each.ok]
+    refusals = [each.fault(where) for each in receipt.drift if each.action == "refuse"]
+    refusals += [each.fault(where) for each in failed if each.refuses]
+    if refusals:
+        kept = {**receipt.as_json(), "admitted": 0, "refused_because": refusals}
+        receipts.keep(home, receipt.record_set, kept, now)
+        raise Refused.gather(refusals)
+    # Renamed, dropped and added columns are told file by file already.
+    receipt.notices += [each.fault(where) for each in receipt.drift if each.kind in OF_VALUES]
+    receipt.notices += [each.fault(where) for each in failed]
+
+
+def _commit(home: Home, batch: Batch, table: Path, receipt: Receipt) -> None:
     quarantine.keep(home, receipt.record_set, batch)
     receipt.version = commit_rows(batch, table, new=receipt.admitted)
     if receipt.already_admitted and not receipt.admitted:
