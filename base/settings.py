@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     pull_urls: dict[str, str] = {}
     # Memory DuckDB may take before it spills to the home's folder.
     memory_limit: str = "2GB"
+    # Seconds that one statement of a supervision model may take.
+    supervision_seconds: float = Field(default=600.0, gt=0)
     # Requests a second that one person (any role but case_system) may make; 0: no bound.
     rate_persons: float = Field(default=1_000.0, ge=0)
     # Requests a second that one case system may make; 0: no bound.

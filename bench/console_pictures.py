@@ -25,7 +25,7 @@ from governance.home import Home
 
 INTO = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 CLUES, SEED = 1_500, 3
-WIDTH, HEIGHT, COLOURS = 1_280, 1_000, 48
+WIDTH, HEIGHT, COLOURS = 1_280, 1_000, 64
 SECONDS_TO_START = 120.0
 QUIET = [
     "--no-sandbox", "--disable-background-networking", "--disable-quic", "--no-first-run",
@@ -112,6 +112,10 @@ def pages_of(work: AtWork) -> dict[str, dict[str, str]]:
         "dispatcher": {
             "command": "/console/command?",
             "county": f"/console/command?office={work.county}&more=2&",
+        },
+        "steward": {
+            "records": "/console/records?",
+            "record-set": "/console/records/benefit_payments?",
         },
     }
 

@@ -90,6 +90,6 @@ def _accounts(home: Home, city: str, clock: Clock) -> dict[str, str]:
     ledger = open_ledger(home.ledger_url)
     told = {}
     for role in ROLES:
-        office = city if role in ("reviewer", "dispatcher") else None
+        office = city if role == "reviewer" else None
         told[role] = create(ledger, role, role=role, office_id=office, clock=clock)["password"]
     return told

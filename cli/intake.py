@@ -129,17 +129,31 @@ def quarantine(
 @answers
 def raise_clues(
     until: Annotated[str, typer.Option(help="Run every cycle up to and including this moment.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would be raised; store nothing.")
+    ] = False,
+    model: Annotated[
+        list[str] | None, typer.Option(help="Dry run of this supervision model alone.")
+    ] = None,
+    samples: Annotated[int, typer.Option(min=0, help="Clues shown by a dry run, masked.")] = 3,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> dict[str, Any]:
     """Run the supervision models over the records known at each cycle."""
+    from base.errors import Refused
     from base.moment import parse_moment
     from base.progress import Stages
-    from clues.raising import raise_until
+    from clues.raising import raise_until, rehearse
     from governance.home import Home
 
     opened = Home.open(home)
     moment = parse_moment(until, opened.jurisdiction.timezone)
+    if dry_run:
+        told = rehearse(opened, moment, model or (), samples)
+        return {name: asdict(count) for name, count in told.items()}
+    if model:
+        cure = "leave --model out, or add --dry-run"
+        raise Refused(wanted="all supervision models together", got="some", cure=cure)
     with Stages().stage("raise") as bar:
         raised = raise_until(opened, moment, bar)
     return {name: asdict(count) for name, count in raised.items()}

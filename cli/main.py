@@ -8,6 +8,7 @@ import typer
 
 from cli import (
     comparing,
+    declaring,
     dispatching,
     exchanging,
     governing,
@@ -38,6 +39,7 @@ app.command("receipts")(governing.receipts)
 app.command("quality")(governing.quality)
 app.command("freshness")(governing.freshness)
 app.command("raise")(intake.raise_clues)
+app.command("check-model")(declaring.check_model)
 app.command("outcome")(intake.outcome)
 app.command("features")(learning.features)
 app.command("train")(learning.train)

@@ -14,6 +14,7 @@ RULES_FROM, RULES_TO = "<!-- rules -->", "<!-- end of rules -->"
 
 def published_schemas() -> dict[str, dict[str, Any]]:
     """File name -> JSON Schema. Contracts follow the Open Data Contract Standard's own schema."""
+    from clues.examples import Example
     from clues.supervision import Head
     from dispatch.exchange.destinations import Exchange
     from dispatch.life_cycle import Deadlines
@@ -27,6 +28,7 @@ def published_schemas() -> dict[str, dict[str, Any]]:
     shapes: dict[str, type[BaseModel]] = {
         "jurisdiction": Manifest,
         "supervision": Head,
+        "example": Example,
         "features": FeatureFile,
         "offices": Offices,
         "deadlines": Deadlines,

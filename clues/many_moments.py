@@ -11,40 +11,34 @@ from collections.abc import Mapping, Sequence
 
 import sqlglot
 from sqlglot import expressions as exp
-from sqlglot.errors import SqlglotError
 
 from governance.checks import quoted
 from governance.reading import known_before
 
 ASKED, MOMENT = '"moments asked"', '"moment asked"'
 AT_MOMENT = f"{ASKED}.{MOMENT}"
-# What may stand beside a record set's name in FROM and still be rewritten.
-PLAIN_TABLE = {"this", "alias"}
 
 
-def at_many_moments(sql: str, columns: Mapping[str, Sequence[str]]) -> str | None:
-    """The SQL over `stored.RECORD_SET` that gives, for each row of `"moments asked"`, its moment as
-    `"moment asked"` and what `sql` gives then. `columns`: record set -> columns it shows.
-
-    None where the SQL has a form this does not rewrite; it then runs once per moment.
+def at_many_moments(query: exp.Query, columns: Mapping[str, Sequence[str]]) -> str:
+    """SQL over `stored.RECORD_SET` that gives, for each row of `"moments asked"`, its moment as
+    `"moment asked"` and what `query` gives then. `columns`: record set -> columns it shows.
     """
-    try:
-        query = sqlglot.parse_one(sql, read="duckdb")
-    except SqlglotError:
-        return None
-    own = {each.alias for each in query.find_all(exp.CTE)}
-    if own & set(columns) or not isinstance(query, exp.Query):
-        return None
-    for asked in list(query.find_all(exp.Parameter, exp.Placeholder)):
+    query = query.copy()
+    for asked in list(query.find_all(exp.Placeholder)):
         asked.replace(exp.column("moment asked", "moments asked", quoted=True))
     for table in list(query.find_all(exp.Table)):
-        if table.name in own:
-            continue
-        if table.name not in columns or {k for k, v in table.args.items() if v} - PLAIN_TABLE:
-            return None
-        table.replace(_as_known(table, columns[table.name]))
+        if table.name in columns:
+            table.replace(_as_known(table, columns[table.name]))
     found = query.sql(dialect="duckdb", comments=False)
     return f"SELECT {AT_MOMENT}, found.* FROM {ASKED}, LATERAL ({found}) AS found"
+
+
+def at_one_moment(query: exp.Query, moment: str) -> str:
+    """The query's SQL with `moment`, an expression in SQL, in place of `$moment`."""
+    query = query.copy()
+    for asked in list(query.find_all(exp.Placeholder)):
+        asked.replace(sqlglot.parse_one(moment, read="duckdb"))
+    return query.sql(dialect="duckdb", comments=False)
 
 
 def _as_known(table: exp.Table, columns: Sequence[str]) -> exp.Subquery:

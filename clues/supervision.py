@@ -1,30 +1,32 @@
-"""Supervision models: one SQL file each, with a YAML head, in a jurisdiction's `supervision/`.
+"""Supervision models: a folder each in a jurisdiction's `supervision/`, with a file `model.sql`.
 
-The head says what the model is for; the SQL says what it finds. Checked before it ever runs: one
-SELECT, only declared record sets, no function that reaches a file, and, where it raises clues from
-a schedule, no column that tells how the thing ended.
+Its YAML head says what the model is for; its SQL says what it finds. Checked before it ever runs
+(permitted.py) and, where it raises clues from a schedule, for columns that tell how a thing ended.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-import sqlglot
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlglot import expressions as exp
-from sqlglot.errors import SqlglotError
 
 from base.bilingual import Bilingual
 from base.declared import declared_faults
 from base.errors import CluesError, Fault, Refused, nearest
-from governance.jurisdiction import Jurisdiction
+from clues.permitted import Permitted, permit
+from governance.jurisdiction import NAME, Jurisdiction
 
+FILE = "model.sql"
+STOOD = "columns that stood when the clue was raised"
+FOUND_LATER = "leave it out: it tells what was found only later"
 HEAD = re.compile(r"\s*/\*\s*---\n(?P<head>.*?)\n---\s*\*/(?P<sql>.*)", re.DOTALL)
 
 
@@ -43,61 +45,101 @@ class Head(BaseModel):
     columns: tuple[str, ...] = ()
     raised: Literal["each_cycle", "by_column"] = "each_cycle"
     since: datetime | None = None
+    # Written for Spark too (clues/spark.py): where one machine is outgrown.
+    spark: bool = False
 
 
 @dataclass(frozen=True)
 class SupervisionModel:
-    """A checked supervision model. `version` changes with every letter of its file."""
+    """A checked supervision model. `version` changes with every letter of its file.
+
+    `columns`: record set -> the columns its SQL reads. `query` is what runs: the SQL as it was
+    read, to be copied before it is changed. `folder` holds its examples; None for a bare file.
+    """
 
     name: str
     head: Head
     sql: str
     record_sets: tuple[str, ...]
     version: str
+    columns: Mapping[str, tuple[str, ...]] = field(compare=False)
+    query: exp.Query = field(compare=False, repr=False)
+    folder: Path | None = field(default=None, compare=False)
 
 
 def load_supervision_models(jurisdiction: Jurisdiction) -> list[SupervisionModel]:
-    """Every `supervision/*.sql`, most severe first, then by name; all faults told together."""
+    """Every supervision model, most severe first, then by name; all faults told together."""
     models: list[SupervisionModel] = []
     faults: list[Fault] = []
-    for path in sorted((jurisdiction.folder / "supervision").glob("*.sql")):
+    for path in model_files(jurisdiction):
         try:
             models.append(load_supervision_model(path, jurisdiction))
         except CluesError as error:
             faults += error.faults
+    names = [model.name for model in models]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        cure = f"leave supervision/{name}/{FILE}, and remove {name}.sql"
+        faults.append(Fault("each name once", f"{name} twice", cure, "supervision"))
     if faults:
         raise Refused.gather(faults)
     return sorted(models, key=lambda model: (-model.head.severity, model.name))
 
 
+def model_files(jurisdiction: Jurisdiction) -> list[Path]:
+    """`supervision/NAME/model.sql`, and bare `supervision/NAME.sql`."""
+    folder = jurisdiction.folder / "supervision"
+    return [*sorted(folder.glob("*.sql")), *sorted(folder.glob(f"*/{FILE}"))]
+
+
 def load_supervision_model(path: Path, jurisdiction: Jurisdiction) -> SupervisionModel:
     """Read and check one file."""
     text = path.read_text("utf-8")
+    bare = path.name != FILE
+    name, where = (
+        (path.stem, path.name) if bare else (path.parent.name, f"{path.parent.name}/{FILE}")
+    )
     match = HEAD.fullmatch(text)
-    if match is None:
-        raise Refused(
-            wanted="a YAML head between /* --- and --- */, then one SELECT",
-            got="no such head",
-            cure="start the file as docs/declare.md shows",
-            where=path.name,
-        )
-    head = _head(match["head"], path.name)
-    query = _parsed(match["sql"], path.name)
-    used = _tables(query)
-    faults = [
-        *_table_faults(used, head, jurisdiction, path.name),
-        *_column_faults(query, used, head, jurisdiction, path.name),
-    ]
+    if match is None or NAME.fullmatch(name) is None:
+        raise _not_a_model(name, where)
+    head = _head(match["head"], where)
+    faults = list(_head_faults(head, jurisdiction, where))
+    try:
+        shown = {name: contract.types for name, contract in jurisdiction.contracts.items()}
+        permitted = permit(match["sql"], shown, where)
+        faults += _outcome_faults(permitted, head, jurisdiction, where)
+    except CluesError as error:
+        faults += _explained(error.faults, jurisdiction)
     if faults:
         raise Refused.gather(faults)
-    version = hashlib.sha256(text.encode()).hexdigest()[:12]
     return SupervisionModel(
-        path.stem, head, match["sql"].strip().rstrip(";"), tuple(sorted(used)), version
+        name,
+        head,
+        match["sql"].strip(),
+        tuple(permitted.columns),
+        hashlib.sha256(text.encode()).hexdigest()[:12],
+        permitted.columns,
+        permitted.query,
+        None if bare else path.parent,
+    )
+
+
+def _not_a_model(name: str, where: str) -> Refused:
+    if NAME.fullmatch(name) is None:
+        wanted, cure = "a name of small letters, digits and _", "rename it"
+        return Refused(wanted=wanted, got=repr(name)[:60], cure=cure, where=where)
+    return Refused(
+        wanted="a YAML head between /* --- and --- */, then one SELECT",
+        got="no such head",
+        cure="start the file as docs/declare.md shows",
+        where=where,
     )
 
 
 def _head(text: str, where: str) -> Head:
     try:
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+            wanted, cure = "plain YAML", "write each value where it stands"
+            raise Refused(wanted=wanted, got="an alias (*name)", cure=cure, where=where)
         return Head.model_validate(yaml.safe_load(text))
     except yaml.YAMLError as error:
         got = " ".join(str(error).split())
@@ -106,61 +148,36 @@ def _head(text: str, where: str) -> Head:
         raise Refused.gather(declared_faults(error, Head, where)) from None
 
 
-def _parsed(sql: str, where: str) -> exp.Query:
-    try:
-        statements = [each for each in sqlglot.parse(sql, read="duckdb") if each is not None]
-    except SqlglotError as error:
-        got = str(error).splitlines()[0][:160]
-        cure = "mend the SQL (DuckDB dialect)"
-        raise Refused(wanted="SQL that parses", got=got, cure=cure, where=where) from None
-    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
-        kinds = ", ".join(type(each).__name__.upper() for each in statements) or "nothing"
-        cure = "leave one SELECT (WITH is welcome)"
-        raise Refused(wanted="one SELECT", got=kinds, cure=cure, where=where)
-    return statements[0]
-
-
-def _tables(query: exp.Query) -> set[str]:
-    """Tables read by the query, common table expressions left out; functions by their SQL."""
-    own = {each.alias for each in query.find_all(exp.CTE)}
-    named = set()
-    for table in query.find_all(exp.Table):
-        if isinstance(table.this, exp.Identifier) and not table.args.get("db"):
-            named.add(table.name)
-        else:
-            named.add(table.sql(dialect="duckdb")[:60])
-    return named - own
-
-
-def _table_faults(
-    used: set[str], head: Head, jurisdiction: Jurisdiction, where: str
-) -> list[Fault]:
-    faults = []
-    for name in sorted(used | set(head.evidence)):
+def _head_faults(head: Head, jurisdiction: Jurisdiction, where: str) -> Iterator[Fault]:
+    for name in head.evidence:
         if name not in jurisdiction.contracts:
             cure = nearest(name, jurisdiction.contracts)
-            faults.append(Fault(f"a record set of {jurisdiction.name}", repr(name), cure, where))
+            yield Fault(f"a record set of {jurisdiction.name}", repr(name), cure, where)
     for name in head.columns:
         if name not in jurisdiction.clue_columns:
             cure = nearest(name, jurisdiction.clue_columns)
-            faults.append(Fault("a clue column of jurisdiction.yaml", repr(name), cure, where))
-    return faults
+            yield Fault("a clue column of jurisdiction.yaml", repr(name), cure, where)
 
 
-def _column_faults(
-    query: exp.Query, used: set[str], head: Head, jurisdiction: Jurisdiction, where: str
-) -> list[Fault]:
-    """Columns a supervision model may not see, refused by name."""
-    contracts = [jurisdiction.contracts[name] for name in used if name in jurisdiction.contracts]
-    hidden = {c.name for contract in contracts for c in contract.columns if c.overwritten}
-    if head.raised == "by_column":
-        hidden |= {name for contract in contracts for name in contract.outcome_columns}
-        if any(not isinstance(star.parent, exp.Count) for star in query.find_all(exp.Star)):
-            cure = "name the columns"
-            return [
-                Fault("named columns (a schedule's outcome must not be seen)", "*", cure, where)
-            ]
-    seen = {column.name for column in query.find_all(exp.Column)} & hidden
-    wanted = "columns that stood when the clue was raised"
-    cure = "leave it out: it tells what was found only later"
-    return [Fault(wanted, f"column {name!r}", cure, where) for name in sorted(seen)]
+def _outcome_faults(
+    permitted: Permitted, head: Head, jurisdiction: Jurisdiction, where: str
+) -> Iterator[Fault]:
+    """A schedule is seen whole, so what tells how a thing ended may not be looked at."""
+    if head.raised == "each_cycle":
+        return
+    for record_set, columns in permitted.columns.items():
+        for name in sorted(jurisdiction.contract(record_set).outcome_columns & set(columns)):
+            yield Fault(STOOD, f"column {name!r} of {record_set}", FOUND_LATER, where)
+
+
+def _explained(faults: Iterable[Fault], jurisdiction: Jurisdiction) -> Iterator[Fault]:
+    """A column that is declared but overwritten later has a reason of its own."""
+    hidden = {
+        column.name
+        for contract in jurisdiction.contracts.values()
+        for column in contract.columns
+        if column.overwritten
+    }
+    for fault in faults:
+        named = {name for name in hidden if re.search(rf"\b{re.escape(name)}\b", fault.got)}
+        yield Fault(STOOD, fault.got, FOUND_LATER, fault.where) if named else fault

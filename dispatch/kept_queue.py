@@ -38,7 +38,7 @@ CHANGES_AT_MOST = 5_000
 # What is told of one clue, and what is told of none.
 OF_A_CLUE, OF_NO_CLUE = (
     ("transition", "outcomes"),
-    ("registered", "promotion", "key", "read", "watch", "account"),
+    ("registered", "promotion", "key", "read", "watch", "account", "exchange"),
 )
 
 

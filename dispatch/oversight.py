@@ -77,19 +77,32 @@ def overdue_in(
 
 def escalate(ledger: sa.Engine, offices: Offices, clock: Clock, limit: int = 10_000) -> int:
     """Bring every overdue clue before the offices above; returns how many were told anew."""
-    now, told = clock.now(), 0
     with writing(ledger) as connection:
-        rows = [
-            _watch(each.clue_id, ESCALATED, above, now, each.until, PLATFORM, each.deadline)
-            for each in overdue_in(connection, None, now, limit)
-            for above in offices_above(offices, each.office_id, 1 + each.days // EVERY_DAYS)
-        ]
-        for row in rows:
-            keep = insert_new(connection, watches).values(row).returning(watches.c.watch_id)
-            if connection.execute(keep).first() is not None:
-                told += 1
-                append(connection, [_entry(row)])
-                post(connection, [_message(row)])
+        return escalate_in(connection, offices, None, clock.now(), limit=limit)
+
+
+def escalate_in(
+    connection: sa.Connection,
+    offices: Offices,
+    only: Collection[str] | None,
+    now: datetime,
+    *,
+    by: str = PLATFORM,
+    limit: int = 10_000,
+) -> int:
+    """The same for clues of some offices (None: all), in the caller's transaction."""
+    told = 0
+    rows = [
+        _watch(each.clue_id, ESCALATED, above, now, each.until, by, each.deadline)
+        for each in overdue_in(connection, only, now, limit)
+        for above in offices_above(offices, each.office_id, 1 + each.days // EVERY_DAYS)
+    ]
+    for row in rows:
+        keep = insert_new(connection, watches).values(row).returning(watches.c.watch_id)
+        if connection.execute(keep).first() is not None:
+            told += 1
+            append(connection, [_entry(row)])
+            post(connection, [_message(row)])
     return told
 
 
@@ -111,41 +124,68 @@ def supervise(
     office_id: str,
     by: str,
     role: str,
+    own: Collection[str] | None,
     clock: Clock,
     reason: str,
 ) -> dict[str, Any]:
-    """Let an office above supervise the handling of a clue. Raises NotAllowed for anybody but a
-    dispatcher, NotFound for a clue outside the office's subtree (or none), Refused without a
-    reason or for the office that handles it, Conflict where the office supervises it already."""
-    if role != "dispatcher":
-        raise NotAllowed(wanted="the role dispatcher", got=role, cure="ask the command centre")
+    """Let an office above supervise the handling of a clue. `own`: the offices that the caller
+    covers (None: all); nobody supervises in the name of another.
+
+    Raises NotAllowed for anybody but a dispatcher, NotFound for a clue outside the office's subtree
+    (or none), Refused without a reason, for an office that is not the caller's or the one that
+    handles it, Conflict where the office supervises it already.
+    """
+    with writing(ledger) as connection:
+        return supervise_in(
+            connection,
+            offices,
+            clue_id,
+            office_id=office_id,
+            by=by,
+            role=role,
+            own=own,
+            now=clock.now(),
+            reason=reason,
+        )
+
+
+def supervise_in(
+    connection: sa.Connection,
+    offices: Offices,
+    clue_id: str,
+    *,
+    office_id: str,
+    by: str,
+    role: str,
+    own: Collection[str] | None,
+    now: datetime,
+    reason: str,
+) -> dict[str, Any]:
+    """The same in the caller's transaction."""
+    _require_centre(offices, office_id, role, own)
     if not reason.strip():
         raise Refused(wanted="a reason", got="none", cure="say why", where="reason")
-    now = clock.now()
-    with writing(ledger) as connection:
-        row = standing(connection, [clue_id], lock=True).get(clue_id)
-        below = offices.subtree(office_id)
-        if row is None or not row["open"] or row["office_id"] not in below:
-            raise NotFound(
-                wanted="an open clue of your offices", got="none", cure="check the clue's id"
-            )
-        if row["office_id"] == office_id:
-            raise Refused(
-                wanted="an office above the one that handles it",
-                got="that office itself",
-                cure="let the office above supervise",
-                where="office_id",
-            )
-        if _watching(connection, clue_id, SUPERVISED, office_id):
-            raise Conflict(
-                wanted="a clue that the office does not supervise",
-                got="one that it does",
-                cure="nothing to do",
-            )
-        kept = _watch(clue_id, SUPERVISED, office_id, now, now, by, reason.strip())
-        connection.execute(sa.insert(watches), [kept])
-        append(connection, [_entry(kept)])
-        post(connection, [_message(kept)])
+    row = standing(connection, [clue_id], lock=True).get(clue_id)
+    below = offices.subtree(office_id)
+    if row is None or not row["open"] or row["office_id"] not in below:
+        raise _no_clue()
+    if row["office_id"] == office_id:
+        raise Refused(
+            wanted="an office above the one that handles it",
+            got="that office itself",
+            cure="let the office above supervise",
+            where="office_id",
+        )
+    if _watching(connection, clue_id, SUPERVISED, office_id):
+        raise Conflict(
+            wanted="a clue that the office does not supervise",
+            got="one that it does",
+            cure="nothing to do",
+        )
+    kept = _watch(clue_id, SUPERVISED, office_id, now, now, by, reason.strip())
+    connection.execute(sa.insert(watches), [kept])
+    append(connection, [_entry(kept)])
+    post(connection, [_message(kept)])
     return _told(kept)
 
 
@@ -153,24 +193,57 @@ def end_supervision(
     ledger: sa.Engine, clue_id: str, *, office_id: str, clock: Clock, by: str
 ) -> int:
     """End what an office supervises of a clue; returns how many watches ended."""
-    now = clock.now()
     with writing(ledger) as connection:
-        ended = connection.execute(
-            sa.update(watches)
-            .where(watches.c.clue_id == clue_id, watches.c.office_id == office_id)
-            .where(watches.c.kind == SUPERVISED, watches.c.ended_at.is_(None))
-            .values(ended_at=now)
-        ).rowcount
-        if ended:
-            body = {"kind": ENDED, "office_id": office_id}
-            append(connection, [Entry("watch", by, clue_id, body, now)])
-            row = {"clue_id": clue_id, "kind": ENDED, "office_id": office_id}
-            post(connection, [_message({**row, "since": now, "about": now})])
+        return end_supervision_in(connection, clue_id, office_id=office_id, now=clock.now(), by=by)
+
+
+def end_supervision_in(
+    connection: sa.Connection, clue_id: str, *, office_id: str, now: datetime, by: str
+) -> int:
+    """The same in the caller's transaction."""
+    ended = connection.execute(
+        sa.update(watches)
+        .where(watches.c.clue_id == clue_id, watches.c.office_id == office_id)
+        .where(watches.c.kind == SUPERVISED, watches.c.ended_at.is_(None))
+        .values(ended_at=now)
+    ).rowcount
+    if ended:
+        body = {"kind": ENDED, "office_id": office_id}
+        append(connection, [Entry("watch", by, clue_id, body, now)])
+        row = {"clue_id": clue_id, "kind": ENDED, "office_id": office_id}
+        post(connection, [_message({**row, "since": now, "about": now})])
     return ended
 
 
-def watched(ledger: sa.Engine, offices: Collection[str] | None) -> list[dict[str, Any]]:
-    """What offices (None: all) look on at: open watches of open clues, the oldest first."""
+def _require_centre(
+    offices: Offices, office_id: str, role: str, own: Collection[str] | None
+) -> None:
+    """A dispatcher who covers the office; a declared one of somebody else is as unknown as none."""
+    if role != "dispatcher":
+        raise NotAllowed(wanted="the role dispatcher", got=role, cure="ask the command centre")
+    if office_id not in offices.by_id or (own is not None and office_id not in own):
+        raise Refused(
+            wanted="an office of yours",
+            got="another",
+            cure="name one that you cover",
+            where="office_id",
+        )
+
+
+def _no_clue() -> NotFound:
+    return NotFound(wanted="an open clue of your offices", got="none", cure="check the clue's id")
+
+
+def watched(
+    ledger: sa.Engine,
+    offices: Collection[str] | None,
+    handled_by: Collection[str] | None = None,
+    limit: int | None = None,
+) -> list[dict[str, Any]]:
+    """What offices (None: all) look on at: open watches of open clues, the oldest first.
+
+    `handled_by`: only clues that stand at one of these offices now (None: wherever).
+    """
     query = (
         sa.select(watches, clue_states.c.state, clue_states.c.office_id.label("handled_by"))
         .join(clue_states, clue_states.c.clue_id == watches.c.clue_id)
@@ -179,6 +252,10 @@ def watched(ledger: sa.Engine, offices: Collection[str] | None) -> list[dict[str
     )
     if offices is not None:
         query = query.where(watches.c.office_id.in_(sorted(offices)))
+    if handled_by is not None:
+        query = query.where(clue_states.c.office_id.in_(sorted(handled_by)))
+    if limit is not None:
+        query = query.limit(limit)
     with ledger.connect() as connection:
         return [_told(dict(row)) for row in connection.execute(query).mappings()]
 

@@ -188,40 +188,68 @@ def reassign(
     Raises NotAllowed for anybody but a dispatcher, NotFound for an unknown office or clue, Refused
     for the office it is at already, Conflict where it moved meanwhile.
     """
-    _require_dispatcher(role)
     ways.offices.office(office_id)
-    now = clock.now()
     with writing(ledger) as connection:
-        row = standing(connection, [clue_id], lock=True).get(clue_id)
-        if row is not None and row["office_id"] == office_id:
-            raise Refused(
-                wanted="another office",
-                got="the one it is at",
-                cure="nothing to do",
-                where="office",
-            )
-        steps: list[tuple[str, str, str, dict[str, str]]] = [
-            # The office above returns it in the place of the one that has it.
-            ("returned", "reviewer", reason, {}),
-            ("triaged", DISPATCHER, "", {}),
-            ("dispatched", DISPATCHER, "", {"office_id": office_id}),
-        ]
-        told: dict[str, Any] = {}
-        for to, as_role, why, facts in steps:
-            told = move_in(
-                connection,
-                clue_id,
-                to,
-                by=by,
-                role=as_role,
-                offices=offices,
-                expects=expects,
-                at=now,
-                reason=why,
-                facts=facts,
-                deadlines=deadlines,
-            )
-            expects = told["version"]
+        return reassign_in(
+            connection,
+            clue_id,
+            office_id,
+            by=by,
+            role=role,
+            offices=offices,
+            expects=expects,
+            at=clock.now(),
+            reason=reason,
+            deadlines=deadlines,
+        )
+
+
+def reassign_in(
+    connection: sa.Connection,
+    clue_id: str,
+    office_id: str,
+    *,
+    by: str,
+    role: str,
+    offices: Collection[str] | None,
+    expects: str | int | None,
+    at: datetime,
+    reason: str,
+    deadlines: Deadlines | None = None,
+) -> dict[str, Any]:
+    """The same in the caller's transaction; `office_id` is a declared one."""
+    _require_dispatcher(role)
+    row = standing(connection, [clue_id], lock=True).get(clue_id)
+    seen = row is not None and (offices is None or row["office_id"] in offices)
+    if row is not None and seen and row["office_id"] == office_id:
+        raise Refused(
+            wanted="another office",
+            got="the one it is at",
+            cure="nothing to do",
+            where="office_id",
+        )
+    steps: list[tuple[str, str, str, dict[str, str]]] = [
+        # The office above returns it in the place of the one that has it.
+        ("returned", "reviewer", reason, {}),
+        ("triaged", DISPATCHER, "", {}),
+        ("dispatched", DISPATCHER, "", {"office_id": office_id}),
+    ]
+    told: dict[str, Any] = {}
+    for to, as_role, why, facts in steps:
+        told = move_in(
+            connection,
+            clue_id,
+            to,
+            by=by,
+            role=as_role,
+            offices=offices,
+            expects=expects,
+            at=at,
+            reason=why,
+            facts=facts,
+            deadlines=deadlines,
+        )
+        expects = told["version"]
     return told
 
 

@@ -118,15 +118,15 @@ def _sent(contract: Contract) -> list[Column]:
 
 def _reason(check: Check, arrived: bool) -> str:
     """SQL struct: what is told of a row that the check speaks against."""
-    shape = f"coalesce({_shape(given(check.column))}, 'nothing')" if arrived else "'nothing'"
+    shape = f"coalesce({shape_sql(given(check.column))}, 'nothing')" if arrived else "'nothing'"
     return (
         f"{{'column': {literal(check.column)}, 'wanted': {literal(check.wanted)},"
         f" 'got': {shape}, 'cure': {literal(check.cure)}}}"
     )
 
 
-def _shape(value: str) -> str:
-    """The shape of a value: digits as 9, letters as a, anything beyond ASCII as one character."""
+def shape_sql(value: str) -> str:
+    """SQL for the shape of a value: digits as 9, letters as a, anything beyond ASCII as one character."""
     text = f"left({value}::VARCHAR, {LONGEST_SHAPE})"
     masked = MASKED.format(text)
     beyond = f"regexp_replace({masked}, '[^\\x00-\\x7F]', '字', 'g')"

@@ -48,6 +48,7 @@ READERS: tuple[Role, ...] = ("reviewer", "dispatcher")
 CENTRE: tuple[Role, ...] = ("dispatcher",)
 MACHINE: tuple[Role, ...] = ("case_system",)
 SCIENCE: tuple[Role, ...] = ("data_scientist", "auditor")
+STEWARDS: tuple[Role, ...] = ("steward", "auditor")
 PERSONS: tuple[Role, ...] = (*READERS, *SCIENCE, "steward", "administrator")
 RULES: dict[str, Rule] = {
     "POST /v1/scores": Rule(
@@ -66,6 +67,20 @@ RULES: dict[str, Rule] = {
         "bearer", (*MACHINE, *READERS), "own", "moves it along its life cycle"
     ),
     "GET /v1/queue": Rule("bearer", READERS, "own", "the ranked open clues"),
+    "GET /v1/proposals": Rule("bearer", CENTRE, "own", "what the ranking proposes for a week"),
+    "POST /v1/orders": Rule("bearer", CENTRE, "own", "dispatches proposals, one or many"),
+    "GET /v1/workload": Rule("bearer", CENTRE, "own", "what offices have on their tables"),
+    "GET /v1/overdue": Rule("bearer", READERS, "own", "clues past their deadline"),
+    "POST /v1/escalations": Rule(
+        "bearer", CENTRE, "own", "brings overdue ones before offices above"
+    ),
+    "GET /v1/watches": Rule("bearer", READERS, "own", "what offices above look on at"),
+    "POST /v1/clues/{clue_id}/reassignment": Rule(
+        "bearer", CENTRE, "own", "gives it to another office"
+    ),
+    "POST /v1/clues/{clue_id}/supervision": Rule(
+        "bearer", CENTRE, "own", "lets an office above supervise its handling, or ends that"
+    ),
     "POST /v1/outcomes": Rule("bearer", MACHINE, "own", "brings outcomes back"),
     "GET /v1/scorers": Rule("bearer", SCIENCE, "-", "every scorer of this home"),
     "GET /v1/scorers/{digest}": Rule("bearer", SCIENCE, "-", "one scorer: manifest, figures, card"),
@@ -106,6 +121,12 @@ RULES: dict[str, Rule] = {
     ),
     "POST /console/command/supervise": Rule(
         "console", CENTRE, "own", "has a clue supervised from above, by a form of its page"
+    ),
+    "GET /console/records": Rule(
+        "console", STEWARDS, "every", "the catalogue of record sets as a page"
+    ),
+    "GET /console/records/{record_set}": Rule(
+        "console", STEWARDS, "every", "a record set: batches, and what was put aside and why"
     ),
     "GET /console/first": Rule("console", PERSONS, "-", "leads to where the role begins"),
     "GET /console/account": Rule("console", PERSONS, "-", "one's own account"),

@@ -23,7 +23,9 @@ from serving.routes import (
     metrics,
     monitoring,
     new_clues,
+    orders,
     outcomes,
+    oversight,
     queue,
     reference,
     scorers,
@@ -35,8 +37,8 @@ from serving.traces import tracer_by
 from serving.watched import Watched
 
 ROOMS = (
-    scores, new_clues, clues, history, transitions, queue, outcomes, scorers, monitoring, audit,
-    health, metrics, reference, pages,
+    scores, new_clues, clues, history, transitions, queue, orders, oversight, outcomes, scorers,
+    monitoring, audit, health, metrics, reference, pages,
 )  # fmt: skip
 
 

@@ -19,7 +19,6 @@ from dispatch.league import Line, league
 from dispatch.office_loads import Load, loads, together
 from dispatch.offices import Office, Offices
 from dispatch.oversight import overdue, watched
-from dispatch.proposal import Proposal, propose
 from dispatch.week import Ways, office_week
 from dispatch.what_if import WhatIf, what_if
 from governance import tables
@@ -28,6 +27,7 @@ from scoring.bundle import read_manifest
 from scoring.champion import find_champion
 from scoring.ledger.tables import audit_head
 from serving.console.curves import Curves, curves_of, drawn
+from serving.orders import proposals_for
 from serving.principal import Principal
 from serving.queue import fresh_queue, visible_offices
 from serving.scorers import report_of
@@ -104,15 +104,6 @@ def top_of(service: Service, who: Principal) -> Office:
     own = [each for each in service.offices.offices if who.sees(each.office_id)]
     names = {each.office_id for each in own}
     return next(each for each in own if each.parent not in names)
-
-
-def proposals_for(
-    service: Service, who: Principal, ways: Ways, ends: Ends, office_id: str
-) -> list[Proposal]:
-    """What the ranking proposes for an office's week, as far as the visitor sees the clues: those
-    of a sister office only where that is the visitor's too."""
-    found = propose(service.ledger, ways, office_id, service.clock.now(), ends.clue_ids)
-    return [each for each in found if each.from_office is None or who.sees(each.from_office)]
 
 
 def champion_curves(service: Service) -> tuple[str, Curves] | None:

@@ -19,9 +19,10 @@ from dispatch.oversight import supervise
 from dispatch.proposal import Proposal, confirm_in
 from scoring.idempotency import Asked, once
 from serving.access import service_of, visitor_of
-from serving.console.command import command_told, office_of, proposals_for, top_of
+from serving.console.command import command_told, office_of, top_of
 from serving.console.forms import read_form, require_own_origin, require_token
 from serving.console.page import page, refused
+from serving.orders import proposals_for
 from serving.principal import Principal
 from serving.queue import fresh_queue, visible_clue, visible_offices
 from serving.refusals import UnfitMessage, status_of
@@ -157,6 +158,7 @@ def supervise_one(service: Service, who: Principal, fields: Mapping[str, str]) -
         office_id=top_of(service, who).office_id,
         by=who.key_id,
         role=who.role,
+        own=who.offices,
         clock=service.clock,
         reason=reason,
     )

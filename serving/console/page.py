@@ -15,6 +15,7 @@ from base.errors import CluesError
 from serving.access import RULES, NoKey, service_of
 from serving.console.forms import form_token
 from serving.console.words import FACTS, FUNCTIONS, MOVES, ROLES, STATES, in_language, words_of
+from serving.console.words_of_records import CLASSES, TYPES
 from serving.principal import Principal
 from serving.refusals import status_of
 
@@ -39,6 +40,7 @@ DAY, MINUTE = 10, 16
 LEADS = {
     "command": "/console/command",
     "queue": "/console/queue",
+    "records_page": "/console/records",
     "account": "/console/account",
 }
 
@@ -86,6 +88,8 @@ def told_to_every_page(request: Request, language: Language, here: str | None) -
         "fact_words": in_language(FACTS, language),
         "functions": in_language(FUNCTIONS, language),
         "roles": in_language(ROLES, language),
+        "types": in_language(TYPES, language),
+        "classes": in_language(CLASSES, language),
         "jurisdiction": service_of(request).home.jurisdiction,
         "token": form_token(request),
         "here": path,

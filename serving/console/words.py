@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from base.bilingual import Language
 from serving.console.words_of_command import WORDS as COMMAND
+from serving.console.words_of_records import WORDS as RECORDS
 
 WORDS: dict[str, tuple[str, str]] = {
     "queue": ("线索队列", "Queue of clues"),
@@ -215,4 +216,4 @@ def in_language(pairs: Mapping[str, tuple[str, str]], language: Language) -> dic
 
 def words_of(language: Language) -> dict[str, str]:
     """Every word in one language."""
-    return in_language({**WORDS, **COMMAND}, language)
+    return in_language({**WORDS, **COMMAND, **RECORDS}, language)

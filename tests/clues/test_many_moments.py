@@ -11,7 +11,6 @@ import pytest
 
 import clues.sandbox
 from base.moment import FixedClock
-from clues.many_moments import at_many_moments
 from clues.raising import raise_until
 from clues.register import read_clues
 from governance.home import Home
@@ -106,22 +105,14 @@ def test_many_moments_at_once_find_what_each_finds_alone(
     assert together == in_parts == alone
 
 
-def test_what_cannot_be_rewritten_is_said_to_be_so() -> None:
-    """A sample, a name taken by a part of the query: None, and the SQL runs moment by moment."""
-    columns = {"payments": ["record_no"]}
-    assert at_many_moments("SELECT * FROM payments TABLESAMPLE 10%", columns) is None
-    assert at_many_moments("WITH payments AS (SELECT 1) FROM payments", columns) is None
-    assert at_many_moments("SELECT record_no FROM payments", columns) is not None
-
-
 def test_a_statement_that_would_look_at_too_much_is_cut_into_parts(
     village: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Records times moments stay below the bound, and one moment always runs."""
-    sandbox = clues.sandbox.Sandbox(village, {"payments", "deaths"})
     path = village.jurisdiction.folder / "supervision" / "paid_after_death.sql"
     path.write_text(hamlet.MODEL, "utf-8")
     [model] = clues.supervision.load_supervision_models(village.jurisdiction)
+    sandbox = clues.sandbox.Sandbox.of_home(village, [model])
     for bound, moments in ((70, 1), (210, 3), (1, 1)):
         monkeypatch.setattr(clues.sandbox, "ROWS_AT_ONCE", bound)
         assert sandbox.moments_at_once(model) == moments

@@ -9,10 +9,10 @@ import hamlet
 import pyarrow as pa
 import pytest
 
-from base.errors import Refused
+from base.errors import NotFound, Refused
 from base.moment import FixedClock
 from clues.clue import clue_id
-from clues.raising import raise_until
+from clues.raising import raise_until, rehearse
 from clues.register import read_clues
 from clues.supervision import load_supervision_models
 from governance.home import Home
@@ -90,7 +90,7 @@ def test_a_supervision_model_sees_only_what_was_known(tmp_path: Path, clock: Fix
         ("severity: 3", "severty: 3", "write 'severity'"),
         ("function: public_interest", "function: tax", "criminal"),
         ("SELECT p.person_id", "DROP TABLE payments; SELECT p.person_id", "one SELECT"),
-        ("FROM payments p", "FROM read_csv('/etc/passwd') p", "record set"),
+        ("FROM payments p", "FROM read_csv('/etc/passwd') p", "allowed function"),
         ("GROUP BY", "GRUOP BY", "SQL that parses"),
         ("/* ---", "/* --", "YAML head"),
     ],
@@ -123,8 +123,47 @@ def test_peeking_at_the_outcome_is_refused(tmp_path: Path, peek: str) -> None:
 
     root = Path(__file__).resolve().parents[2] / "jurisdictions" / "chicago"
     folder = shutil.copytree(root, tmp_path / "chicago")
-    path = folder / "supervision" / "canvass.sql"
+    path = folder / "supervision" / "canvass" / "model.sql"
     text = path.read_text("utf-8").replace("i.facility_type,", f"i.facility_type, {peek},", 1)
     path.write_text(text, "utf-8")
     with pytest.raises(Refused, match=r"outcome|stood when"):
         load_supervision_models(load_jurisdiction(folder))
+
+
+def test_a_rehearsal_tells_what_would_be_raised_and_stores_nothing(home: Home) -> None:
+    """The same counts as the raising after it; subjects are told by their shape."""
+    add_model(home, "other_ground", ground="other_ground")
+    before = read_clues(home)
+    told = rehearse(home, datetime(2024, 9, 1), samples=2)
+    alone = rehearse(home, datetime(2024, 9, 1), only=["other_ground"])
+    assert read_clues(home).equals(before)
+    raised = raise_until(home, datetime(2024, 9, 1))
+    assert {n: (t.raised, t.merged, t.runs) for n, t in told.items()} == {
+        n: (r.raised, r.merged, r.runs) for n, r in raised.items()
+    }
+    assert told["other_ground"].raised == 12
+    assert alone["other_ground"].raised == 12
+    assert set(alone) == {"other_ground"}
+    samples = told["other_ground"].samples
+    assert len(samples) == 2
+    assert {each["subject_id"] for each in samples} <= {"a9", "a99"}
+    assert all("clue_id" in each and each["office_id"] in "AB" for each in samples)
+    with pytest.raises(NotFound, match="write 'other_ground'"):
+        rehearse(home, datetime(2024, 9, 1), only=["other_grund"])
+
+
+def test_a_clue_knows_the_version_that_raised_it(home: Home) -> None:
+    """A letter changed is another version: earlier clues keep theirs, later ones have the new."""
+    [first] = set(read_clues(home)["model_version"].to_pylist())
+    folder = home.jurisdiction.folder / "supervision"
+    text = (folder / "paid_after_death.sql").read_text("utf-8")
+    (folder / "paid_after_death.sql").write_text(text + "-- mended\n", "utf-8")
+    late = {"person_id": ["p99"], "died_on": [datetime(2024, 2, 1).date()]}
+    late["reported_on"] = [datetime(2024, 8, 1).date()]
+    admit_table(home, "deaths", pa.table(late), FixedClock(datetime(2026, 1, 2)))
+    paid = hamlet.payment("n99", 99, datetime(2024, 3, 1).date())
+    admit_table(home, "payments", paid, FixedClock(datetime(2026, 1, 2)))
+    raise_until(home, datetime(2024, 9, 1))
+    versions = {row["subject_id"]: row["model_version"] for row in read_clues(home).to_pylist()}
+    assert versions.pop("p99") not in {first, *versions.values()}
+    assert set(versions.values()) == {first}

@@ -126,8 +126,8 @@ def test_no_reason_no_fact_and_no_author_leaves_the_house(told: sa.Engine) -> No
     move(told, "a", "unfounded", by="KEYID", role="reviewer", reason="SECRET Wang", **given)
     stand(told, ["d"], "C1")
     supervise(
-        told, tree(), "d", office_id="C", by="KEYID", role="dispatcher", clock=Ticking(),
-        reason="SECRET",
+        told, tree(), "d", office_id="C", by="KEYID", role="dispatcher", own=None,
+        clock=Ticking(), reason="SECRET",
     )  # fmt: skip
     end_supervision(told, "d", office_id="C", clock=Ticking(), by="KEYID")
     kept = rows(told)

@@ -170,7 +170,12 @@ def test_overdue_clues_climb_the_tree_once_per_deadline(
 def test_an_office_above_supervises_and_ends_it(either_ledger: sa.Engine, clock: Ticking) -> None:
     """With a reason; not the office itself, not a clue of another subtree, not twice."""
     wait(either_ledger, SIX)
-    given: dict[str, Any] = {"by": "d", "role": "dispatcher", "clock": clock, "reason": "press"}
+    given: dict[str, Any] = {
+        "by": "d", "role": "dispatcher", "own": None, "clock": clock, "reason": "press",
+    }  # fmt: skip
+    for own in ({"C1"}, {"D", "D1"}):
+        with pytest.raises(Refused, match="an office of yours"):
+            supervise(either_ledger, tree(), "c1", office_id="C", **{**given, "own": own})
     supervise(either_ledger, tree(), "c1", office_id="C", **given)
     with pytest.raises(Conflict):
         supervise(either_ledger, tree(), "c1", office_id="C", **given)

@@ -30,7 +30,9 @@ def address_of(served: Served, route: str, office: str = "A") -> tuple[str, str]
     rows = read_clues(served.home).to_pylist()
     clue = next(row["clue_id"] for row in rows if row["office_id"] == office)
     digest = served.service.champion().digest
-    values = {"clue_id": clue, "feature": "amount_cents", "digest": digest}
+    values = {
+        "clue_id": clue, "feature": "amount_cents", "digest": digest, "record_set": "payments",
+    }  # fmt: skip
     return method, path.format_map(values)
 
 

@@ -33,7 +33,12 @@ def environment(standing: Served) -> Iterator[dict[str, str]]:
         thread.start()
         while not server.started:
             time.sleep(0.05)
-        keys = {"MACHINE": "case_system", "READER": "reviewer", "SCIENTIST": "data_scientist"}
+        keys = {
+            "MACHINE": "case_system",
+            "READER": "reviewer",
+            "SCIENTIST": "data_scientist",
+            "CENTRE": "dispatcher",
+        }
         yield {
             **os.environ,
             "URL": f"http://127.0.0.1:{place.getsockname()[1]}",

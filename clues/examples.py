@@ -1,0 +1,259 @@
+"""Examples of a supervision model, `examples/*.yaml` in its folder: rows in, clues out.
+
+They are its test (`clues check-model NAME`). A row names the columns that matter, and each value is
+judged by its contract, as a file's would be. What an expected clue does not name is not compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field
+
+from base.bilingual import Bilingual
+from base.declared import load_declared
+from base.errors import CluesError, Fault, NotFound, Refused, nearest
+from clues.sandbox import Sandbox
+from clues.supervision import SupervisionModel
+from governance.checks import quoted
+from governance.contract import Column, Contract, Reference
+from governance.engine import connect
+from governance.jurisdiction import Jurisdiction
+from governance.reading import Records
+from governance.source import from_table
+from governance.staging import Judge, referred_times_sql
+
+Value = str | int | float | bool | date | datetime | None
+Row = dict[str, Value]
+NO_GROUND_KEY = "-"
+
+
+class Example(BaseModel):
+    """The shape of an example: what is known of the world at `moment`, and what must be found."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    says: Bilingual
+    moment: datetime
+    records: dict[str, tuple[Row, ...]]
+    # Each with `subject_id`, perhaps `ground_key`, and what is to be compared; [] finds nothing.
+    clues: tuple[dict[str, Value | list[str]], ...] = Field(...)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """An example that was run: faults say what was found instead; none means it holds."""
+
+    name: str
+    says: Bilingual
+    finds: int
+    faults: tuple[Fault, ...]
+
+
+def check_examples(model: SupervisionModel, jurisdiction: Jurisdiction) -> list[Checked]:
+    """Run every example of a supervision model, in the order of their names."""
+    found = []
+    with connect(threads=1) as judge:
+        for path in example_files(model):
+            where = f"{model.name}/examples/{path.name}"
+            example = load_declared(path, Example)
+            faults = tuple(_faults(model, jurisdiction, example, where, judge))
+            found.append(Checked(path.stem, example.says, len(example.clues), faults))
+    return found
+
+
+def examples_wanted(model: SupervisionModel, checked: list[Checked]) -> Iterator[Fault]:
+    """What is missing before the examples are a test: one that finds, and one that must not."""
+    where, cure = f"{model.name}/examples", "add one; docs/declare.md shows how"
+    if not any(each.finds for each in checked):
+        yield Fault("an example that finds a clue", "none", cure, where)
+    if not any(each.finds == 0 for each in checked):
+        yield Fault("an example that must find none (clues: [])", "none", cure, where)
+
+
+def example_files(model: SupervisionModel) -> list[Path]:
+    """The files of its examples; none for a bare file."""
+    return [] if model.folder is None else sorted((model.folder / "examples").glob("*.yaml"))
+
+
+def example_records(
+    example: Example, jurisdiction: Jurisdiction, where: str, judge: duckdb.DuckDBPyConnection
+) -> Records:
+    """The example's rows as records: typed, timed and judged by their contracts.
+
+    record_no counts the rows of a record set from 1. Raises Refused with every bad value. `judge`
+    is a connection to judge them in; opening one costs more than judging.
+    """
+    tables: dict[str, pa.Table] = {}
+    faults: list[Fault] = []
+    for name in sorted(example.records, key=lambda name: _refers(jurisdiction, name)):
+        if name not in jurisdiction.contracts:
+            cure = nearest(name, jurisdiction.contracts)
+            faults.append(Fault(f"a record set of {jurisdiction.name}", repr(name), cure, where))
+            continue
+        try:
+            contract = jurisdiction.contract(name)
+            tables[name] = _judged(
+                contract, example.records[name], tables, f"{where}: {name}", judge
+            )
+        except CluesError as error:
+            faults += error.faults
+    if faults:
+        raise Refused.gather(faults)
+    return Records.of_tables(tables)
+
+
+def _refers(jurisdiction: Jurisdiction, name: str) -> bool:
+    """Record sets that take their times from another come after it."""
+    contract = jurisdiction.contracts.get(name)
+    return contract is not None and isinstance(contract.happened_at, Reference)
+
+
+def _faults(
+    model: SupervisionModel,
+    jurisdiction: Jurisdiction,
+    example: Example,
+    where: str,
+    judge: duckdb.DuckDBPyConnection,
+) -> Iterator[Fault]:
+    """What does not hold of one example."""
+    try:
+        absent = {name: () for name in model.record_sets if name not in example.records}
+        with example_records(
+            example.model_copy(update={"records": {**example.records, **absent}}),
+            jurisdiction,
+            where,
+            judge,
+        ) as records:
+            found = found_rows(Sandbox(records, model.columns), model, example.moment)
+    except CluesError as error:
+        yield from error.faults
+        return
+    yield from _differences(example, found, where)
+
+
+def found_rows(sandbox: Sandbox, model: SupervisionModel, moment: datetime) -> list[dict[str, Any]]:
+    """What a supervision model finds at a moment, in the order of subject and ground key."""
+    sandbox.run(model, moment)
+    asked = sandbox.connection.execute("FROM result")
+    names = [name for name, *_ in asked.description or []]
+    rows = [dict(zip(names, row, strict=True)) for row in asked.fetchall()]
+    return sorted(rows, key=_of_clue)
+
+
+def _differences(example: Example, found: list[dict[str, Any]], where: str) -> Iterator[Fault]:
+    expected = {_of_clue(clue): clue for clue in example.clues}
+    given = {_of_clue(row): row for row in found}
+    cure = "mend the SQL, or the example"
+    for key in sorted(expected.keys() - given.keys()):
+        yield Fault(f"a clue of {' '.join(key)}", "none", cure, where)
+    for key in sorted(given.keys() - expected.keys()):
+        yield Fault(f"no clue of {' '.join(key)}", "one", cure, where)
+    for key in sorted(expected.keys() & given.keys()):
+        for name, value in expected[key].items():
+            got = given[key].get(name)
+            if _comparable(got) != _comparable(value):
+                place = f"{where}: {key[0]}: {name}"
+                yield Fault(repr(value), repr(got), cure, place)
+
+
+def _of_clue(row: Mapping[str, Any]) -> tuple[str, str]:
+    return str(row.get("subject_id")), str(row.get("ground_key", NO_GROUND_KEY))
+
+
+def _comparable(value: Any) -> Any:
+    """Dates as the moment they begin, lists in no order, the rest as it is."""
+    if isinstance(value, list | tuple):
+        return sorted(map(str, value))
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day)
+    return value
+
+
+def _judged(
+    contract: Contract,
+    rows: tuple[Row, ...],
+    others: Mapping[str, pa.Table],
+    where: str,
+    judge: duckdb.DuckDBPyConnection,
+) -> pa.Table:
+    """The rows as the intake would type them. Columns that no row names are empty."""
+    texts = _texts(contract, rows, where)
+    loose = replace(contract, columns=tuple(_optional(c, texts) for c in contract.columns))
+    if isinstance(contract.happened_at, Reference):
+        judge.register("referred_rows", _referred(contract.happened_at, others, where))
+        times = referred_times_sql(contract.happened_at, "referred_rows")
+        judge.execute(f"CREATE OR REPLACE TEMP TABLE referred_times AS {times}")
+    for block in from_table(where, pa.table(texts)).blocks():
+        Judge(judge, loose).judge(block)
+    bad = judge.execute("SELECT source_row, reasons FROM judged WHERE bad").fetchall()
+    if bad:
+        raise Refused.gather(
+            Fault(told["wanted"], "another value", told["cure"], f"{where} {row}: {told['column']}")
+            for row, reasons in bad
+            for told in reasons
+        )
+    _require_times(judge, where)
+    names = ", ".join(quoted(column.name) for column in contract.columns)
+    typed = f"SELECT happened_at, known_at, {names} FROM judged ORDER BY source_row"
+    return judge.sql(typed).to_arrow_table()
+
+
+def _texts(contract: Contract, rows: tuple[Row, ...], where: str) -> dict[str, pa.Array]:
+    """The columns that rows name, as a file would have them. Raises Refused for an unknown one."""
+    named = list(dict.fromkeys(name for row in rows for name in row))
+    plain = {column.name for column in contract.columns if column.transform is None}
+    unknown = [name for name in named if name not in plain]
+    if unknown:
+        cure = nearest(unknown[0], plain)
+        wanted = f"columns of {contract.record_set}"
+        raise Refused(wanted=wanted, got=repr(unknown[0]), cure=cure, where=where)
+    # A table of no columns would have no rows either.
+    return {
+        name: pa.array([_text(row.get(name)) for row in rows], pa.string())
+        for name in named or sorted(plain)[:1]
+    }
+
+
+def _referred(reference: Reference, others: Mapping[str, pa.Table], where: str) -> pa.Table:
+    if reference.record_set not in others:
+        wanted, cure = f"rows of {reference.record_set} too", "they hold its times: add them"
+        raise Refused(wanted=wanted, got="none", cure=cure, where=where)
+    return others[reference.record_set]
+
+
+def _require_times(connection: duckdb.DuckDBPyConnection, where: str) -> None:
+    """A record without its times is never seen: the example would find nothing, and say nothing."""
+    timeless = "SELECT source_row FROM judged WHERE happened_at IS NULL OR known_at IS NULL"
+    for (row,) in connection.execute(timeless).fetchall():
+        wanted = "the columns that say when it happened and when it was known"
+        cure = "give them: a record without its times is never seen"
+        raise Refused(wanted=wanted, got="not both", cure=cure, where=f"{where} {row}")
+
+
+def _optional(column: Column, named: Container[str]) -> Column:
+    return column if column.name in named else replace(column, required=False)
+
+
+def _text(value: Value) -> str | None:
+    """A value as a file would have it."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def find_model(models: list[SupervisionModel], name: str) -> SupervisionModel:
+    """The supervision model of that name. Raises NotFound."""
+    for model in models:
+        if model.name == name:
+            return model
+    cure = nearest(name, [model.name for model in models])
+    raise NotFound(wanted="a supervision model", got=repr(name), cure=cure)

@@ -1,0 +1,97 @@
+"""The steward's pages: record sets as they are held, and one of them with what was put aside."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from base.errors import CluesError
+from governance.holdings import Held, all_held, held, quarantined_rows
+from scoring.audit import note_read
+from serving.access import service_of, visitor_of
+from serving.clearance import cleared
+from serving.console.page import page, refused
+from serving.principal import Principal
+from serving.service import Service
+
+router = APIRouter(include_in_schema=False)
+Language = Literal["zh", "en"]
+ROWS, BATCHES = 50, 50
+OPEN = ("public", "internal")
+
+
+@router.get("/console/records")
+def catalogue(request: Request, language: Language = "zh") -> Response:
+    """Every record set: rows, the newest record, the newest batch, what was put aside."""
+    try:
+        visitor_of(request)
+        service = service_of(request)
+        sets = all_held(service.home)
+    except CluesError as error:
+        return refused(request, language, error)
+    now = service.clock.now()
+    return page(
+        request,
+        "records.html",
+        language,
+        sets=sets,
+        days_since=lambda moment: days_since(moment, now),
+        closed=closed_columns,
+    )
+
+
+@router.get("/console/records/{record_set}")
+def record_set(
+    request: Request,
+    record_set: str,
+    language: Language = "zh",
+    column: Annotated[str, Query(max_length=200)] = "",
+    start: Annotated[int, Query(ge=0, le=10**7)] = 0,
+) -> Response:
+    """One record set: its columns, its batches, the reasons of what was put aside, and the rows."""
+    try:
+        who = visitor_of(request)
+        told = record_set_told(service_of(request), who, record_set, column, start)
+    except CluesError as error:
+        return refused(request, language, error)
+    return page(request, "record_set.html", language, column=column, **told)
+
+
+def record_set_told(
+    service: Service, who: Principal, name: str, column: str, start: int
+) -> dict[str, Any]:
+    """Values of record_set.html. Raises NotFound.
+
+    Values of closed columns are shown as they came only to roles that are cleared for them, and
+    that one looked is told in the audit. Others see the shape of each.
+    """
+    found = held(service.home, name)
+    seen = cleared(who, service.home.jurisdiction)
+    rows = quarantined_rows(service.home, name, column, start, ROWS + 1, seen)
+    classes = {each.classification for each in found.contract.columns}
+    closed, shown = classes - set(OPEN), bool(rows)
+    if shown and closed & set(seen):
+        note_read(
+            service.ledger, who=who.key_id, about=name, what="quarantine", clock=service.clock
+        )
+    return {
+        "held": found,
+        "batches": found.batches[:BATCHES],
+        "rows": rows[:ROWS],
+        "more": start + ROWS if len(rows) > ROWS else None,
+        "masked": bool(closed - set(seen)),
+        "kept": bool(closed & set(seen)),
+    }
+
+
+def closed_columns(found: Held) -> int:
+    """Columns that not everybody may read."""
+    return sum(each.classification not in OPEN for each in found.contract.columns)
+
+
+def days_since(moment: datetime | None, now: datetime) -> int | None:
+    """Whole days from a moment to now; None without one, 0 for one to come."""
+    return None if moment is None else max(0, (now - moment).days)
