@@ -41,6 +41,7 @@ UNSEEN = (
 )
 # A cell that begins with = is one; with @, + or - if something is called or piped in it.
 FORMULA = r"^(=|[@+-][^0-9]*[(|!])"
+BEGINS_WITH_DIGIT = frozenset({"%Y", "%y", "%m", "%d", "%H"})
 FORM_WORDS = {
     "integer": "a whole number",
     "number": "a finite number",
@@ -125,8 +126,12 @@ def _from_text(column: Column, text: str) -> str:
     if column.type == "string":
         return text
     if column.type in ("date", "timestamp"):
-        forms = ", ".join(literal(form) for form in column.formats or ISO_FORMS[column.type])
-        parsed = f"try_strptime({text}, [{forms}])"
+        declared = column.formats or ISO_FORMS[column.type]
+        forms = ", ".join(literal(form) for form in declared)
+        # The engine reads 'infinity' and 'epoch' as days of 1900; a moment written out has digits.
+        begins = all(form[:2] in BEGINS_WITH_DIGIT for form in declared)
+        digits = f"{text} BETWEEN '0' AND ':'" if begins else f"regexp_matches({text}, '[0-9]')"
+        parsed = f"CASE WHEN {digits} THEN try_strptime({text}, [{forms}]) END"
         return _in_calendar(f"{parsed}::DATE" if column.type == "date" else parsed)
     if column.type == "boolean":
         return (

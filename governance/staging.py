@@ -126,7 +126,7 @@ def _reason(check: Check, arrived: bool) -> str:
 
 
 def shape_sql(value: str) -> str:
-    """SQL for the shape of a value: digits as 9, letters as a, all beyond ASCII as one character."""
+    """SQL for the shape of a value: digits as 9, letters as a, what is not ASCII as one sign."""
     text = f"left({value}::VARCHAR, {LONGEST_SHAPE})"
     masked = MASKED.format(text)
     beyond = f"regexp_replace({masked}, '[^\\x00-\\x7F]', '字', 'g')"
