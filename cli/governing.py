@@ -1,13 +1,17 @@
-"""What the data steward asks: receipts, quality, freshness."""
+"""What the data steward asks: receipts, quality, freshness; and what the law asks: retention."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.options import DEFAULT_HOME, HomeOption, JsonOption, answers
+
+if TYPE_CHECKING:
+    from base.moment import Clock
+    from governance.home import Home
 
 RecordSet = Annotated[str | None, typer.Argument(help="A record set; none: every one.")]
 
@@ -54,3 +58,36 @@ def freshness(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> d
     opened = Home.open(home)
     clock = WallClock(opened.jurisdiction.timezone)
     return {"record_sets": [asdict(each) for each in standings(opened, clock)]}
+
+
+@answers
+def retention(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> dict[str, Any]:
+    """Remove records whose contract's time is over, and tell what a past score still shows."""
+    from base.moment import WallClock
+    from governance.home import Home
+    from governance.retention import STILL_SHOWN, enforce
+
+    opened = Home.open(home)
+    clock = WallClock(opened.jurisdiction.timezone)
+    removed = enforce(opened, clock, dry_run=dry_run)
+    if not dry_run:
+        for each in removed:
+            if each.records or each.quarantined:
+                note_read_here(opened, each.record_set, f"removed {each.records} records", clock)
+    told = [asdict(each) for each in removed]
+    return {"dry_run": dry_run, "removed": told, "still_shown": STILL_SHOWN}
+
+
+def note_read_here(home: Home, about: str, what: str, clock: Clock) -> None:
+    """Tell the audit who did or read something on this machine."""
+    from getpass import getuser
+
+    from scoring.audit import note_read
+    from scoring.ledger import open_ledger
+
+    ledger = open_ledger(home.ledger_url)
+    note_read(ledger, who=f"system:{getuser()}", about=about, what=what, clock=clock)

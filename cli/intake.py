@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -120,10 +121,14 @@ def quarantine(
     as_json: JsonOption = False,
 ) -> dict[str, Any]:
     """What a record set could not use, row by row, with the reasons."""
+    from base.moment import WallClock
+    from cli.governing import note_read_here
     from governance.home import Home
     from governance.quarantine import read
 
-    return {"rows": read(Home.open(home), record_set)}
+    opened = Home.open(home)
+    clock = WallClock(opened.jurisdiction.timezone)
+    return {"rows": read(opened, record_set, partial(note_read_here, opened, clock=clock))}
 
 
 @answers

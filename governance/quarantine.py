@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from governance import tables
+from governance.access import Noted
 from governance.batch import Batch
 from governance.home import Home
 
@@ -36,9 +37,14 @@ def keep(home: Home, record_set: str, batch: Batch) -> None:
         tables.put_in(path, batch.quarantined, SCHEMA, {"batch": batch.batch})
 
 
-def read(home: Home, record_set: str) -> list[dict[str, Any]]:
-    """Every quarantined row of a record set, oldest batch first."""
+def read(home: Home, record_set: str, noted: Noted | None = None) -> list[dict[str, Any]]:
+    """Every quarantined row of a record set as it came, oldest batch first.
+
+    `noted` is told before anything is read: rows in the raw are nobody's to read unseen.
+    """
     home.jurisdiction.contract(record_set)
+    if noted is not None:
+        noted(record_set, "quarantined rows as they came")
     stored = tables.dataset(home.quarantine(record_set))
     if stored is None:
         return []
