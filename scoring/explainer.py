@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from base.errors import Refused
 from scoring.explanation import TOLERANCE, Explanation, adds_up, explain
-from scoring.quadrature.engine import ALONE, contributions, strongest, strongest_of
+from scoring.quadrature.engine import FEW, contributions, strongest, strongest_of
 from scoring.quadrature.forest import Forest, Inexplicable, Unsupported, read_forest
 
 Floats = npt.NDArray[np.float64]
@@ -82,11 +82,14 @@ def _differs(tried: Explainer, golden: Floats) -> str | None:
     unknown = np.full((1, tried.booster.num_feature()), np.nan)
     rows = np.concatenate([golden.reshape(-1, unknown.shape[1]), unknown])
     theirs = explain(tried.booster, rows, 1)
-    # Once as a block and once one by one: both kernels are tried, and compiled.
-    block = np.resize(rows, (max(len(rows), ALONE), rows.shape[1]))
-    ours = tried.explain(block, 1)
+    # As a block, in fours and one by one: all kernels are tried, and compiled.
+    ours = tried.explain(np.resize(rows, (max(len(rows), FEW), rows.shape[1])), 1)
+    fours = tried.explain(np.resize(rows, (5, rows.shape[1])), 1).contributions
     alone = np.concatenate([tried.explain(row[None], 1).contributions for row in rows])
-    if not np.array_equal(ours.contributions[: len(rows)], alone):
+    if not (
+        np.array_equal(ours.contributions[: len(rows)], alone)
+        and np.array_equal(fours, np.resize(alone, fours.shape))
+    ):
         return "one row and many differ on the golden rows"
     margin = np.asarray(tried.booster.predict(rows, raw_score=True, num_threads=1))
     mine = Explanation(alone, ours.base[: len(rows)])

@@ -22,6 +22,7 @@ from scoring.explainer import Explainer, build_explainer
 from scoring.explanation import adds_up
 from scoring.quadrature.engine import strongest_of, warm
 from scoring.quadrature.forest import read_forest
+from scoring.quadrature.four_rows import explain_fours
 from scoring.quadrature.kernel import LANES, explain_blocks
 from scoring.quadrature.one_row import explain_each
 from scoring.scorer import Scorer
@@ -275,7 +276,7 @@ def test_trees_of_one_leaf_have_a_base_and_no_contribution() -> None:
 def test_the_kernels_compile_before_any_scorer_is_there() -> None:
     """A trial has a time to end in, and compiling does not count: the same kernels serve all."""
     warm()
-    kernels = [explain_blocks, explain_each]
+    kernels = [explain_blocks, explain_fours, explain_each]
     before = [len(kernel.signatures) for kernel in kernels]
     explainer_of(random_booster(8, {"num_leaves": 8})).explain(odd_rows(8), 1)
     assert [len(kernel.signatures) for kernel in kernels] == before
