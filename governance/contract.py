@@ -35,6 +35,7 @@ from open_data_contract_standard.model import (
 from pydantic import BaseModel, ValidationError
 
 from base.bilingual import Bilingual
+from base.declared import read_yaml
 from base.errors import Fault, Refused, nearest
 from governance.terms import Terms, read_terms, terms_faults
 
@@ -113,11 +114,11 @@ def load_contract(path: Path) -> Contract:
     text = path.read_bytes()
     where = path.name
     try:
-        declared = OpenDataContractStandard.model_validate(yaml.safe_load(text))
+        declared = OpenDataContractStandard.model_validate(read_yaml(text))
     except (yaml.YAMLError, ValidationError) as error:
         raise Refused.gather(_parse_faults(error, where)) from None
     schema = _only_schema(declared, where)
-    faults = [*_unknown_keys(yaml.safe_load(text), where), *_schema_faults(schema, where)]
+    faults = [*_unknown_keys(read_yaml(text), where), *_schema_faults(schema, where)]
     faults += _latency_faults(declared, where)
     faults += _custom_faults(_custom(declared), CONTRACT_PROPERTIES, where)
     faults += terms_faults(declared, schema, where)

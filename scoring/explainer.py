@@ -14,10 +14,10 @@ import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 
-from base.errors import Refused
 from scoring.explanation import TOLERANCE, Explanation, adds_up, explain
 from scoring.quadrature.engine import FEW, contributions, strongest, strongest_of
-from scoring.quadrature.forest import Forest, Inexplicable, Unsupported, read_forest
+from scoring.quadrature.forest import Forest
+from scoring.quadrature.reading import forest_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -60,18 +60,9 @@ def build_explainer(booster: lgb.Booster, model: str, golden: Floats) -> Explain
 
     Raises Refused for linear trees: no engine explains them.
     """
-    try:
-        forest = read_forest(model)
-    except Inexplicable as never:
-        raise Refused(
-            wanted="trees whose margins can be explained",
-            got=str(never),
-            cure="train without linear_tree",
-        ) from None
-    except Unsupported as outside:
-        return Explainer(booster, None, str(outside))
-    except (KeyError, ValueError, IndexError):
-        return Explainer(booster, None, "a text model that this version cannot read")
+    forest, reason = forest_of(model)
+    if forest is None:
+        return Explainer(booster, None, reason)
     tried = Explainer(booster, forest)
     reason = _differs(tried, golden)
     return tried if reason is None else Explainer(booster, None, reason)
