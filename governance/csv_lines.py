@@ -112,7 +112,7 @@ def _mark_special(
 
     Returns whether any CR stands alone.
     """
-    lone_cr = data.count(b"\r") != data.count(b"\r\n")
+    lone_cr = b"\r" in data and data.count(b"\r") != data.count(b"\r\n")
     if lone_cr:
         at = np.flatnonzero(bytes_ == CR)
         at = at[bytes_[at + 1] != LF]
