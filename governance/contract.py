@@ -33,6 +33,7 @@ from open_data_contract_standard.model import (
 from pydantic import BaseModel, ValidationError
 
 from base.bilingual import Bilingual
+from base.declared import read_yaml
 from base.errors import Fault, Refused, nearest
 
 ColumnType = Literal["integer", "number", "string", "date", "timestamp", "boolean"]
@@ -107,11 +108,11 @@ def load_contract(path: Path) -> Contract:
     text = path.read_bytes()
     where = path.name
     try:
-        declared = OpenDataContractStandard.model_validate(yaml.safe_load(text))
+        declared = OpenDataContractStandard.model_validate(read_yaml(text))
     except (yaml.YAMLError, ValidationError) as error:
         raise Refused.gather(_parse_faults(error, where)) from None
     schema = _only_schema(declared, where)
-    faults = [*_unknown_keys(yaml.safe_load(text), where), *_schema_faults(schema, where)]
+    faults = [*_unknown_keys(read_yaml(text), where), *_schema_faults(schema, where)]
     faults += _latency_faults(declared, where)
     if faults:
         raise Refused.gather(faults)
