@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     scores_kept: Literal["before_reply", "behind"] = "before_reply"
     # Who else is told of clues; none: the jurisdiction's exchange.yaml.
     exchange: Path | None = None
+    # Where OpenLineage events go: a file (JSON lines) or an address; none: nowhere.
+    openlineage: str | None = None
     # Where traces are sent (OTLP over HTTP); none: no traces.
     otel_endpoint: str | None = None
     # The identity provider whose tokens are taken (`iss`); none: keys only.
