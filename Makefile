@@ -12,12 +12,16 @@ HOME_DIR ?= home
 export MLFLOW_DISABLE_TELEMETRY := true
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test check bench bench-peers pictures schema lock clean system
+.PHONY: demo test test-all check bench bench-peers pictures schema lock clean system
 
 demo: $(VENV)/run.stamp
 	$(BIN)/clues demo --home $(HOME_DIR) --clues $(CLUES_DEMO) $(if $(filter 0,$(SERVE)),--no-serve,--serve)
 
+# Every day: all but what is marked slow. CI runs all.
 test: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -n auto --dist loadscope -m "not slow" $(PYTEST_ARGS)
+
+test-all: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n auto --dist loadscope $(PYTEST_ARGS)
 
 check: $(VENV)/dev.stamp

@@ -11,6 +11,7 @@ from cli import (
     declaring,
     dispatching,
     exchanging,
+    governing,
     intake,
     keeping,
     learning,
@@ -31,12 +32,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command("new-jurisdiction")(declaring.new_jurisdiction)
+app.command("new-record-set")(declaring.new_record_set)
+app.command("new-model")(declaring.new_model)
 app.command("init")(intake.init)
 app.command("simulate")(intake.simulate)
 app.command("admit")(intake.admit)
 app.command("quarantine")(intake.quarantine)
+app.command("receipts")(governing.receipts)
+app.command("quality")(governing.quality)
+app.command("freshness")(governing.freshness)
+app.command("retention")(governing.retention)
 app.command("raise")(intake.raise_clues)
 app.command("check-model")(declaring.check_model)
+app.command("models")(declaring.models)
+app.command("catalogue")(declaring.catalogue)
+app.command("lineage")(declaring.lineage)
 app.command("outcome")(intake.outcome)
 app.command("features")(learning.features)
 app.command("train")(learning.train)

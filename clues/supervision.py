@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlglot import expressions as exp
 
 from base.bilingual import Bilingual
-from base.declared import declared_faults
+from base.declared import declared_faults, read_yaml
 from base.errors import CluesError, Fault, Refused, nearest
 from clues.permitted import Permitted, permit
 from governance.jurisdiction import NAME, Jurisdiction
@@ -137,10 +137,10 @@ def _not_a_model(name: str, where: str) -> Refused:
 
 def _head(text: str, where: str) -> Head:
     try:
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+        if "*" in text and any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
             wanted, cure = "plain YAML", "write each value where it stands"
             raise Refused(wanted=wanted, got="an alias (*name)", cure=cure, where=where)
-        return Head.model_validate(yaml.safe_load(text))
+        return Head.model_validate(read_yaml(text))
     except yaml.YAMLError as error:
         got = " ".join(str(error).split())
         raise Refused(wanted="YAML", got=got, cure="mend the head", where=where) from None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -25,7 +25,8 @@ from governance.reading import Records
 from scoring.champion import read_champion
 from scoring.explanation import Explanation
 from scoring.ledger import GivenScore, latest_score, open_ledger
-from scoring.reasons import reasons_of
+from scoring.lines import Lines, scores_to_tell
+from scoring.matrix import to_matrix
 from scoring.scorer import Scorer, Scores
 from scoring.telling import tell_given
 
@@ -163,53 +164,21 @@ def given_scores(scored: ScoredClues, given_at: datetime) -> Iterable[GivenScore
         )
 
 
-def line_of(scored: ScoredClues, at: int, reasons: int, language: Language) -> dict[str, Any]:
-    """One clue's score and reasons, plain values."""
-    return told_line(
+def lines_of(scored: ScoredClues, reasons: int, language: Language) -> list[dict[str, Any]]:
+    """Every clue's score and reasons, plain values."""
+    features = scored.scorer.manifest.features
+    values = [scored.values(at) for at in range(scored.clues.num_rows)]
+    told = scores_to_tell(
         scored.scorer,
-        clue_id=scored.clues["clue_id"][at].as_py(),
-        values=scored.values(at),
-        contributions=scored.explanation.contributions[at],
-        margin=float(scored.scores.margin[at]),
-        base=float(scored.explanation.base[at]),
-        probability=float(scored.scores.probability[at]),
-        flags=scored.scores.flags[at],
-        reasons=reasons,
-        language=language,
-    )
-
-
-def told_line(
-    scorer: Scorer,
-    *,
-    clue_id: str,
-    values: Sequence[float | str | None],
-    contributions: npt.NDArray[np.float64],
-    margin: float,
-    base: float,
-    probability: float,
-    flags: list[str],
-    reasons: int,
-    language: Language,
-) -> dict[str, Any]:
-    """A score and its reasons as every reply tells them, whichever way it was computed."""
-    told = reasons_of(
-        scorer.manifest.features,
+        scored.clues["clue_id"].to_pylist(),
+        scored.scores,
+        scored.explanation,
+        to_matrix(features, scored.rows),
         values,
-        contributions.tolist(),
-        count=reasons,
-        language=language,
-        margin=margin,
-        base=base,
+        reasons,
     )
-    return {
-        "clue_id": clue_id,
-        "probability": probability,
-        "margin": margin,
-        "base": base,
-        **told.as_json(),
-        "flags": flags,
-    }
+    lines = Lines(features, language)
+    return [orjson.loads(lines.of(each, reasons)) for each in told]
 
 
 def _explain_unscored(home: Home, clue_id: str, language: Language, reasons: int) -> dict[str, Any]:
@@ -219,4 +188,4 @@ def _explain_unscored(home: Home, clue_id: str, language: Language, reasons: int
     scorer = load_champion(home)
     scored = score_at(home, scorer, clues, clues["raised_at"][0].as_py())
     moment = clues["raised_at"][0].as_py().isoformat()
-    return {**line_of(scored, 0, reasons, language), "scorer": scorer.digest, "moment": moment}
+    return {**lines_of(scored, reasons, language)[0], "scorer": scorer.digest, "moment": moment}

@@ -16,13 +16,12 @@ import sqlalchemy as sa
 
 from base.moment import Clock
 from scoring.checkpoint import Checkpoint
-from scoring.ledger.chain import GENESIS, Entry, append, digest_of
+from scoring.ledger.chain import COLUMNS, GENESIS, Entry, append, digest_of
 from scoring.ledger.opening import writing
 from scoring.ledger.scores import digest_of_batch, digest_of_score
 from scoring.ledger.tables import audit, audit_head, scores_given
 
 ROWS_AT_ONCE = 5_000
-COLUMNS = tuple(column.name for column in audit.c)
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
 import lightgbm as lgb
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from base.bilingual import Bilingual
@@ -56,6 +59,12 @@ class ScoredFeature(Frozen):
     maximum: float | None = None
     missing_share: float
     group: FeatureGroup | None = None
+
+    def code_of(self, value: Value) -> float:
+        """A value as the trees read it: a category by its place, what is missing or unknown NaN."""
+        if self.type == "numeric":
+            return math.nan if value is None else float(value)
+        return float(self.categories.index(value)) if value in self.categories else math.nan
 
 
 class GoldenRow(Frozen):
@@ -153,6 +162,17 @@ def check_bundle(folder: Path, digest: str) -> None:
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a bundle (check the digest first)."""
     return Manifest.model_validate_json((folder / "manifest.json").read_text("utf-8"))
+
+
+def require_golden_margins(manifest: Manifest, margin: npt.NDArray[np.float64]) -> None:
+    """Refuse a scorer that does not give the margins it gave when it was made."""
+    wanted = np.array([row.margin for row in manifest.golden])
+    if not np.array_equal(margin, wanted):
+        raise Refused(
+            wanted="the golden rows' margins, bit for bit",
+            got=f"{int((margin != wanted).sum())} of {len(wanted)} differ",
+            cure="restore the bundle, or train again with this LightGBM",
+        )
 
 
 def read_calibrator(folder: Path) -> SigmoidCalibrator:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, model_validator
-from scipy.optimize import minimize
 
 from base.errors import Refused
 
@@ -50,6 +49,8 @@ class SigmoidCalibrator(BaseModel):
 
         Raises Refused where only one class is there.
         """
+        from scipy.optimize import minimize  # only who fits waits for it to load
+
         positives = float(label.sum())
         negatives = len(label) - positives
         if positives == 0 or negatives == 0:

@@ -14,10 +14,10 @@ import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 
-from base.errors import Refused
 from scoring.explanation import TOLERANCE, Explanation, adds_up, explain
-from scoring.quadrature.engine import ALONE, contributions, strongest, strongest_of
-from scoring.quadrature.forest import Forest, Inexplicable, Unsupported, read_forest
+from scoring.quadrature.engine import FEW, contributions, strongest, strongest_of
+from scoring.quadrature.forest import Forest
+from scoring.quadrature.reading import forest_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -60,18 +60,9 @@ def build_explainer(booster: lgb.Booster, model: str, golden: Floats) -> Explain
 
     Raises Refused for linear trees: no engine explains them.
     """
-    try:
-        forest = read_forest(model)
-    except Inexplicable as never:
-        raise Refused(
-            wanted="trees whose margins can be explained",
-            got=str(never),
-            cure="train without linear_tree",
-        ) from None
-    except Unsupported as outside:
-        return Explainer(booster, None, str(outside))
-    except (KeyError, ValueError, IndexError):
-        return Explainer(booster, None, "a text model that this version cannot read")
+    forest, reason = forest_of(model)
+    if forest is None:
+        return Explainer(booster, None, reason)
     tried = Explainer(booster, forest)
     reason = _differs(tried, golden)
     return tried if reason is None else Explainer(booster, None, reason)
@@ -82,11 +73,14 @@ def _differs(tried: Explainer, golden: Floats) -> str | None:
     unknown = np.full((1, tried.booster.num_feature()), np.nan)
     rows = np.concatenate([golden.reshape(-1, unknown.shape[1]), unknown])
     theirs = explain(tried.booster, rows, 1)
-    # Once as a block and once one by one: both kernels are tried, and compiled.
-    block = np.resize(rows, (max(len(rows), ALONE), rows.shape[1]))
-    ours = tried.explain(block, 1)
+    # As a block, in fours and one by one: all kernels are tried, and compiled.
+    ours = tried.explain(np.resize(rows, (max(len(rows), FEW), rows.shape[1])), 1)
+    fours = tried.explain(np.resize(rows, (5, rows.shape[1])), 1).contributions
     alone = np.concatenate([tried.explain(row[None], 1).contributions for row in rows])
-    if not np.array_equal(ours.contributions[: len(rows)], alone):
+    if not (
+        np.array_equal(ours.contributions[: len(rows)], alone)
+        and np.array_equal(fours, np.resize(alone, fours.shape))
+    ):
         return "one row and many differ on the golden rows"
     margin = np.asarray(tried.booster.predict(rows, raw_score=True, num_threads=1))
     mine = Explanation(alone, ours.base[: len(rows)])

@@ -12,6 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
 # Probabilities are rounded; over a shorter way the rounding would be told instead of the slope.
 SHORTEST_WAY = 0.01
 
@@ -42,3 +46,15 @@ class Points:
     def rest(self, told: float) -> float:
         """What remains after `told` points: base, told and the rest give the probability."""
         return 100 * (self.probability - self.base_probability) - told
+
+
+def points_along(
+    probability_of: Callable[[Floats], Floats], *, base: Floats, margin: Floats
+) -> list[Points]:
+    """`Points.along` for many rows at once; `probability_of` takes a margin for each of them."""
+    low, high = np.minimum(base, margin), np.maximum(base, margin)
+    widened = np.maximum(0.0, SHORTEST_WAY - (high - low)) / 2
+    low, high = low - widened, high + widened
+    slope = (probability_of(high) - probability_of(low)) / (high - low)
+    told = probability_of(base), probability_of(margin), 100 * slope
+    return [Points(*row) for row in zip(*(each.tolist() for each in told), strict=True)]

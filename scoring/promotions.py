@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -17,6 +17,7 @@ from base.errors import Conflict, NotAllowed
 from scoring.ledger import metadata, writing
 from scoring.ledger.chain import Entry, append
 
+Change = Literal["promoted", "rolled_back"]
 promotions = sa.Table(
     "promotions",
     metadata,
@@ -24,6 +25,8 @@ promotions = sa.Table(
     sa.Column("scorer", sa.String(64), nullable=False, index=True),
     # The scorer while the proposal is open, else NULL: so there is one open at most.
     sa.Column("open_for", sa.String(64), unique=True),
+    # promoted, or rolled_back: the champion before put in use again.
+    sa.Column("change", sa.String(16), nullable=False, server_default="promoted"),
     # The champion it was weighed beside.
     sa.Column("champion", sa.String(64)),
     sa.Column("state", sa.String(16), nullable=False),
@@ -46,11 +49,13 @@ def propose(
     why: str | None,
     failed: list[str],
     at: datetime,
+    change: Change = "promoted",
 ) -> dict[str, Any]:
     """Open a proposal, or tell the one the same person opened. Raises Conflict for another's."""
     row = {
         "scorer": scorer,
         "open_for": scorer,
+        "change": change,
         "champion": champion,
         "state": "open",
         "proposed_by": by,
@@ -64,7 +69,7 @@ def propose(
             append(connection, [_entry(scorer, "open", champion, key_id, at)])
     except IntegrityError:
         there = open_proposal(ledger, scorer)
-        if there["proposed_by"] == by:
+        if (there["proposed_by"], there["change"]) == (by, change):
             return there
         raise Conflict(
             wanted="a scorer that nobody has proposed yet",
@@ -120,6 +125,14 @@ def open_proposal(ledger: sa.Engine, scorer: str) -> dict[str, Any]:
     if not found:
         raise _none_open()
     return found[0]
+
+
+def open_proposals(ledger: sa.Engine) -> list[dict[str, Any]]:
+    """Every proposal that waits, the oldest first."""
+    query = sa.select(promotions).where(promotions.c.open_for.is_not(None))
+    with ledger.connect() as connection:
+        found = connection.execute(query.order_by(promotions.c.promotion_id)).mappings()
+        return [dict(row) for row in found]
 
 
 def proposals_of(ledger: sa.Engine, scorer: str) -> list[dict[str, Any]]:

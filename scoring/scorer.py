@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from base.errors import Refused
 from scoring.bundle import (
     Manifest,
     check_bundle,
     read_calibrator,
     read_manifest,
+    require_golden_margins,
 )
 from scoring.calibration import SigmoidCalibrator
 from scoring.explainer import Explainer, build_explainer
@@ -67,13 +67,7 @@ class Scorer:
         """Refuse a scorer that does not give the margins it gave when it was made."""
         golden = self.manifest.golden
         margin = self.score(table_of_rows(self.manifest, [row.values for row in golden])).margin
-        wanted = np.array([row.margin for row in golden])
-        if not np.array_equal(margin, wanted):
-            raise Refused(
-                wanted="the golden rows' margins, bit for bit",
-                got=f"{int((margin != wanted).sum())} of {len(wanted)} differ",
-                cure="restore the bundle, or train again with this LightGBM",
-            )
+        require_golden_margins(self.manifest, margin)
 
     def score(self, table: pa.Table) -> Scores:
         """Score feature rows; columns are taken by name, whatever their order."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from base.bilingual import Bilingual, Language
+from features.shapes import Show
 from scoring.bundle import ScoredFeature
 
 MISSING = {"zh": "（无记录）", "en": "(no record)"}
@@ -84,17 +85,22 @@ def show_value(feature: ScoredFeature, value: float | str | None, language: Lang
     if isinstance(value, str):
         label = feature.labels.get(value)
         return label.in_language(language) if label else value
-    match feature.show:
+    return number_shower(feature.show, language)(value)
+
+
+def number_shower(show: Show, language: Language) -> Callable[[float], str]:
+    """How a feature's numbers are shown."""
+    match show:
         case "cents":
             unit = "元" if language == "zh" else " yuan"
-            return f"{value / 100:,.2f}{unit}"
+            return lambda value: f"{value / 100:,.2f}{unit}"
         case "days":
             unit = "天" if language == "zh" else " days"
-            return f"{value:,.0f}{unit}"
+            return lambda value: f"{value:,.0f}{unit}"
         case "share":
-            return f"{value:.1%}"
+            return lambda value: f"{value:.1%}"
         case _:
-            return f"{value:,.0f}" if value == round(value) else f"{value:,.2f}"
+            return lambda value: f"{value:,.0f}" if value == round(value) else f"{value:,.2f}"
 
 
 def show_window(days: int | None, language: Language) -> str:

@@ -10,9 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from base.errors import CluesError, Refused
+from base.errors import Refused
 from scoring.bundle import check_bundle
-from scoring.quadrature.engine import warm
 
 TIMEOUT_SECONDS = 60
 
@@ -23,8 +22,7 @@ def try_bundle(folder: Path, digest: str, timeout: float = TIMEOUT_SECONDS) -> N
     Its digest is checked here first: no process is started for bytes that nobody registered.
     """
     check_bundle(folder, digest)
-    warm()  # on a new machine compiling takes seconds, which are not the bundle's
-    command = [sys.executable, "-m", "scoring.trial", str(folder), digest]
+    command = [sys.executable, "-m", "scoring.tried", str(folder), digest]
     try:
         done = subprocess.run(  # noqa: S603  # our own module and a path we made
             command,
@@ -46,19 +44,3 @@ def _refuse(got: str) -> None:
         got=got,
         cure="restore the bundle from the registry; the champion goes on serving",
     )
-
-
-def main(folder: str, digest: str) -> int:
-    """Load the bundle as the service would."""
-    from scoring.scorer import Scorer
-
-    try:
-        Scorer.load(Path(folder), digest)
-    except (CluesError, ValueError) as error:
-        sys.stdout.write(str(error))
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2]))

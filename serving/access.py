@@ -85,7 +85,7 @@ RULES: dict[str, Rule] = {
     "GET /v1/scorers": Rule("bearer", SCIENCE, "-", "every scorer of this home"),
     "GET /v1/scorers/{digest}": Rule("bearer", SCIENCE, "-", "one scorer: manifest, figures, card"),
     "POST /v1/scorers/{digest}/promotion": Rule(
-        "bearer", ("data_scientist",), "every", "proposes a champion, or approves one"
+        "bearer", ("data_scientist",), "every", "proposes a champion or a roll back, or approves it"
     ),
     "GET /v1/monitoring": Rule("bearer", SCIENCE, "own", "drift, calibration, outcomes"),
     "GET /v1/audit": Rule("bearer", ("auditor",), "every", "the audit trail"),
@@ -121,6 +121,16 @@ RULES: dict[str, Rule] = {
     ),
     "POST /console/command/supervise": Rule(
         "console", CENTRE, "own", "has a clue supervised from above, by a form of its page"
+    ),
+    "GET /console/scorers": Rule("console", SCIENCE, "-", "every scorer as a page"),
+    "GET /console/scorers/{digest}": Rule(
+        "console", SCIENCE, "-", "one scorer as a page: figures, calibration, card, proposals"
+    ),
+    "POST /console/scorers/{digest}/promotion": Rule(
+        "console", ("data_scientist",), "every", "proposes, approves, withdraws or rolls back"
+    ),
+    "GET /console/monitoring": Rule(
+        "console", SCIENCE, "own", "drift, calibration, outcomes as a page"
     ),
     "GET /console/records": Rule(
         "console", STEWARDS, "every", "the catalogue of record sets as a page"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from fastapi import Depends, FastAPI
+from starlette.types import Receive, Scope, Send
 
 from base.settings import Settings
 from governance.home import Home
@@ -42,9 +43,22 @@ ROOMS = (
 )  # fmt: skip
 
 
+class Application(FastAPI):
+    """The routes, and before them the quick way of the one that machines call all day."""
+
+    quick: QuickScores | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Whatever the quick way does not answer comes back to the routes."""
+        if self.quick is None:
+            await super().__call__(scope, receive, send)
+        else:
+            await self.quick(scope, receive, send)
+
+
 def create_app(home: Home) -> FastAPI:
     """The API and the console over one home."""
-    app = FastAPI(
+    app = Application(
         title="Clues",
         version="1",
         docs_url=None,
@@ -52,14 +66,15 @@ def create_app(home: Home) -> FastAPI:
         dependencies=[Depends(authorised)],
     )
     app.state.service = Service(home)
-    app.add_middleware(QuickScores, service=app.state.service)
     app.openapi = partial(describe, app, home.jurisdiction)  # type: ignore[method-assign]
     add_refusals(app)
     app.add_middleware(SafeHeaders, hsts_seconds=app.state.service.settings.hsts_seconds)
-    app.add_middleware(Watched, tracer=tracer_by(app.state.service.settings.otel_endpoint))
+    tracer = tracer_by(app.state.service.settings.otel_endpoint)
+    app.add_middleware(Watched, tracer=tracer)
     for room in ROOMS:
         app.include_router(room.router)
     require_declared(app)
+    app.quick = QuickScores(super(Application, app).__call__, app.state.service, tracer)
     return app
 
 

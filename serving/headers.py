@@ -18,15 +18,20 @@ SAFE = {
 }
 
 
+def safe_headers(hsts_seconds: int = 0) -> list[tuple[bytes, bytes]]:
+    """The headers; `hsts_seconds` > 0: insist on https so long."""
+    told = dict(SAFE)
+    if hsts_seconds:
+        told["strict-transport-security"] = f"max-age={hsts_seconds}; includeSubDomains"
+    return [(name.encode(), value.encode()) for name, value in told.items()]
+
+
 class SafeHeaders:
-    """Adds what the reply does not say itself; `hsts_seconds` > 0: insist on https so long."""
+    """Adds those that the reply does not say itself."""
 
     def __init__(self, app: ASGIApp, hsts_seconds: int = 0) -> None:
         self.app = app
-        told = dict(SAFE)
-        if hsts_seconds:
-            told["strict-transport-security"] = f"max-age={hsts_seconds}; includeSubDomains"
-        self._told = [(name.encode(), value.encode()) for name, value in told.items()]
+        self._told = safe_headers(hsts_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

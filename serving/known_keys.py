@@ -1,12 +1,13 @@
 """Keys looked up lately, so that a machine's thousandth request asks the ledger one short question.
 
-On SQLite that question is asked with every request: is the key's row still what it was? A revoked
+On SQLite that question is asked for every request: is the key's row still what it was? A revoked
 key is refused from the next request on. On PostgreSQL, and for tokens, what was found counts for
 KEPT_SECONDS.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from collections import OrderedDict
@@ -38,9 +39,23 @@ class KnownKeys:
         self._service = service
         self._found: OrderedDict[str, _Found] = OrderedDict()
         self._rows = _rows_of(service.ledger)
+        self._now: dict[str, Principal] = {}
 
     def principal(self, shown: str) -> Principal:
-        """Who shows this key. Raises what `find_principal` raises."""
+        """Who shows this key. Raises what `find_principal` raises.
+
+        What is asked for requests that the loop read at one time is asked once for all of them:
+        none of them was sent after the answer.
+        """
+        who = self._now.get(shown)
+        if who is None:
+            who = self._principal(shown)
+            if not self._now:
+                asyncio.get_running_loop().call_soon(self._now.clear)
+            self._now[shown] = who
+        return who
+
+    def _principal(self, shown: str) -> Principal:
         digest = key_hash(shown)
         row = self._row(digest)
         found = self._found.get(digest)

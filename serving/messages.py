@@ -72,16 +72,30 @@ class ScoresRequest(BaseModel):
 
 
 class ReasonMessage(BaseModel):
-    """One feature's part. `contribution` in log-odds; positive speaks for a case."""
+    """One feature's part. `contribution` in log-odds; positive speaks for a case. `points`: the
+    same in percentage points of probability."""
 
     feature: str
     value: float | str | None
     contribution: float
+    points: float
     sentence: str
 
 
+class GroupMessage(BaseModel):
+    """A declared group's part: the sum over those of its features that the reader may see."""
+
+    group: str
+    title: str
+    contribution: float
+    points: float
+
+
 class ScoreMessage(BaseModel):
-    """base + contributions + other = margin, within 1e-9."""
+    """base + reasons + other = margin within 1e-9, and so do base + groups + groups_other.
+
+    In percentage points 100 * base_probability + points + other_points = 100 * probability.
+    """
 
     clue_id: str
     probability: float
@@ -90,6 +104,11 @@ class ScoreMessage(BaseModel):
     reasons: list[ReasonMessage]
     other: float
     flags: list[str]
+    base_probability: float
+    other_points: float
+    groups: list[GroupMessage]
+    groups_other: float
+    groups_other_points: float
 
 
 class ScoresReply(BaseModel):
@@ -113,37 +132,18 @@ class EvidenceMessage(BaseModel):
 
 
 class ToldReason(ReasonMessage):
-    """`points`: the contribution in percentage points of probability."""
+    """A reason with the first records behind it, where they were asked for."""
 
-    points: float
     evidence: EvidenceMessage | None = None
 
 
-class GroupMessage(BaseModel):
-    """A declared group's part: the sum over those of its features that the reader may see."""
-
-    group: str
-    title: str
-    contribution: float
-    points: float
-
-
 class ReasonsReply(ScoreMessage):
-    """Why a clue has the score it was given.
-
-    base + reasons + other = margin, and so do base + groups + groups_other; in percentage points
-    100 * base_probability + points + other_points = 100 * probability. `masked_features` are told
-    in the sums of the others only.
-    """
+    """Why a clue has the score it was given. `masked_features` are told in the sums of the others
+    only."""
 
     scorer: str
     moment: str
     reasons: list[ToldReason]  # type: ignore[assignment]  # a ReasonMessage and more
-    base_probability: float
-    other_points: float
-    groups: list[GroupMessage]
-    groups_other: float
-    groups_other_points: float
     flag_sentences: list[str]
     masked_features: int
 

@@ -60,8 +60,13 @@ class Stages:
 
     def end(self, stage: str) -> None:
         now = perf_counter()
-        _stages[stage].observe(now - self._began)
+        note_stage(stage, now - self._began)
         self._began = now
+
+
+def note_stage(stage: str, seconds: float) -> None:
+    """Time spent in a stage."""
+    _stages[stage].observe(seconds)
 
 
 class Inputs:
@@ -82,9 +87,10 @@ class Inputs:
 
 def note_scores(given: Scores) -> None:
     """Count scores by band and flags by kind."""
-    places = np.searchsorted(BANDS, given.probability).tolist()
-    for place in places:
-        _bands[min(place, len(BANDS) - 1)].inc()
+    places = np.minimum(np.searchsorted(BANDS, given.probability), len(BANDS) - 1)
+    for band, count in zip(_bands, np.bincount(places, minlength=len(BANDS)).tolist(), strict=True):
+        if count:
+            band.inc(count)
     for row in given.flags:
         for flag in row:
             flags.labels(flag.partition(":")[0]).inc()

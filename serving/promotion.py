@@ -1,4 +1,4 @@
-"""Promotion over HTTP: propose, approve by a second person, withdraw.
+"""Promotion over HTTP: propose, approve by a second person, withdraw; and rolling back likewise.
 
 What serves is written as the command line writes it (scoring/champion.py). The promotion rule is
 asked beforehand, by `clues weigh` or a retraining, as the service never trains nor judges; what
@@ -9,11 +9,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
-from base.errors import Conflict, Fault
+from base.errors import Conflict, Fault, NotReady
+from dispatch.life_cycle import has_controls
 from dispatch.scoring_run import require_same_features
-from scoring.champion import find_champion, require_two_persons, write_champion
+from scoring.champion import (
+    champion_before,
+    find_champion,
+    require_two_persons,
+    roll_back,
+    write_champion,
+)
 from scoring.promotions import decide, open_proposal, propose, require_another
 from scoring.scorer import Scorer
 from scoring.trial import try_bundle
@@ -25,18 +32,27 @@ from serving.service import Service
 
 
 class PromotionRequest(BaseModel):
-    """`POST /v1/scorers/{digest}/promotion`. `despite`: why, though the rule is not met; kept."""
+    """`POST /v1/scorers/{digest}/promotion`. `roll_back` proposes the champion before this one.
+    `despite`: why, though the rule is not met, or why the champion is taken back; kept."""
 
     model_config = STRICT
 
-    step: Literal["propose", "approve", "withdraw"] = "propose"
+    step: Literal["propose", "roll_back", "approve", "withdraw"] = "propose"
     despite: Annotated[str, Field(max_length=2_000)] | None = None
+
+    @field_validator("despite")
+    @classmethod
+    def _plain(cls, why: str | None) -> str | None:
+        if why is not None and has_controls(why):
+            raise ValueError("plain text, without control characters")
+        return why
 
 
 class ProposalMessage(BaseModel):
     """A proposal and what became of it; `failed`: the promotion rules that were not met."""
 
     scorer: str
+    change: Literal["promoted", "rolled_back"]
     champion: str | None
     state: Literal["open", "approved", "withdrawn"]
     proposed_by: str
@@ -59,7 +75,9 @@ def promote(
 ) -> dict[str, Any]:
     """Take one step. Raises NotFound, Conflict, NotAllowed for one's own proposal, or Refused."""
     scorer_folder(service, digest)
-    steps = {"propose": _propose, "approve": _approve, "withdraw": _withdraw}
+    steps = {
+        "propose": _propose, "roll_back": _propose_back, "approve": _approve, "withdraw": _withdraw,
+    }  # fmt: skip
     proposal = steps[asked.step](service, who, digest, asked.despite)
     champion = find_champion(service.home.scorers)
     return {
@@ -95,24 +113,52 @@ def _propose(service: Service, who: Principal, digest: str, despite: str | None)
     )
 
 
+def _propose_back(
+    service: Service, who: Principal, digest: str, despite: str | None
+) -> dict[str, Any]:
+    """It served before: no rule is asked, a reason is."""
+    why = (despite or "").strip()
+    if not why:
+        raise UnfitMessage(
+            wanted="why the champion is taken back", got="nothing", cure="say why", where="despite"
+        )
+    _require_before(service, digest)
+    return propose(
+        service.ledger,
+        digest,
+        champion=_champion(service),
+        by=who.person,
+        key_id=who.key_id,
+        why=why,
+        failed=[],
+        at=service.clock.now(),
+        change="rolled_back",
+    )
+
+
 def _approve(service: Service, who: Principal, digest: str, _: str | None) -> dict[str, Any]:
-    require_another(open_proposal(service.ledger, digest), who.person)
-    _weighed(service, digest)
+    proposal = open_proposal(service.ledger, digest)
+    require_another(proposal, who.person)
+    back = proposal["change"] == "rolled_back"
+    if back:
+        _require_before(service, digest)
+    else:
+        _weighed(service, digest)
     _require_serves(service, digest)
     now = service.clock.now()
 
     def apply(proposal: dict[str, Any]) -> None:
-        require_two_persons(proposal["proposed_by"], who.person)
+        by, approved_by, why = proposal["proposed_by"], who.person, proposal["why"]
+        require_two_persons(by, approved_by)
         if proposal["champion"] != _champion(service):
             raise _overtaken()
+        scorers = service.home.scorers
+        if back:
+            roll_back(scorers, by=by, approved_by=approved_by, at=now, why=why)
+            return
+        failed = tuple(proposal["failed"])
         write_champion(
-            service.home.scorers,
-            digest,
-            by=proposal["proposed_by"],
-            approved_by=who.person,
-            at=now,
-            why=proposal["why"],
-            failed=tuple(proposal["failed"]),
+            scorers, digest, by=by, approved_by=approved_by, at=now, why=why, failed=failed
         )
 
     return decide(
@@ -147,6 +193,20 @@ def _weighed(service: Service, digest: str) -> dict[str, Any]:
     if weighing.get("champion") != champion:
         raise _overtaken()
     return weighing
+
+
+def _require_before(service: Service, digest: str) -> None:
+    """Raises Conflict for any other scorer than the one a roll back leads to."""
+    try:
+        before = champion_before(service.home.scorers)
+    except NotReady:
+        before = None
+    if before != digest:
+        raise Conflict(
+            wanted="the champion before the one in use",
+            got="another scorer",
+            cure="see GET /v1/scorers",
+        )
 
 
 def _overtaken() -> Conflict:

@@ -1,76 +1,52 @@
-"""The quick way of `POST /v1/scores`: requests that wait together are scored together.
+"""The quick way of `POST /v1/scores`, before the application and all that is around it.
 
-Stands before the routes. It answers the usual request (serving/recognised.py) from a known key,
-for whole clues whose features need nothing that is not at hand. Whatever else it meets, an error
-too, it hands on whole to the route, which refuses or answers; so nothing is refused here. Both ways
-give the same reply, bit for bit: a row's score does not depend on the rows beside it (P-5).
-
-event loop:    read -> recognise -> wait for this turn's others -> features, score, explain, reasons
-ledger's thread:                                         one commit for the turn -> replies go
+It answers the usual request (serving/recognised.py) from a known key, for whole clues whose
+features need nothing that is not at hand. Whatever else it meets, an error too, it hands on whole
+to the application, which refuses or answers; so nothing is refused here. Both ways give the same
+reply, bit for bit: a row's score does not depend on the rows beside it (P-5).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any
+import secrets
+from time import perf_counter
+from typing import TYPE_CHECKING
 
-import numpy as np
-import orjson
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from base.errors import CluesError
-from clues.clue import clue_column_types
-from dispatch.scoring_run import told_line
-from features.online.answer import Value
-from features.online.arrivals import sources_of
-from features.online.row import RowMaker, table_of
-from features.online.store import View
-from scoring.ledger import GivenScore
-from scoring.rows import RowScorer, ScoredRows
-from scoring.scorer import Scorer
-from serving.access import RULES
-from serving.given import given_rows
-from serving.known_keys import KnownKeys
-from serving.metrics import Inputs, Stages, note_champion
-from serving.principal import Principal
-from serving.recognised import BYTES_AT_MOST, Recognised, Recogniser
+from serving.desk import Desk
+from serving.headers import safe_headers
+from serving.recognised import BYTES_AT_MOST
 from serving.service import Service
-from serving.shadow import Offered
-from serving.watched import ANSWERED
+from serving.watched import Answered
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
 
 log = structlog.get_logger()
 PATH = "/v1/scores"
-RULE = RULES["POST /v1/scores"]
 BODY_SECONDS = 30.0
-# Clues scored in one turn of the event loop; the rest wait for the next.
-TURN = 32
-HEADERS = [(b"content-type", b"application/json")]
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """A request that waits for its turn; `reply` gets its body, or None to take the whole way."""
-
-    asked: Recognised
-    clues: list[dict[str, Any]]
-    reply: asyncio.Future[bytes | None]
 
 
 class QuickScores:
-    """ASGI: answers what is usual, hands on the rest."""
+    """ASGI: answers what is usual, hands on the rest to `app`."""
 
-    def __init__(self, app: ASGIApp, service: Service) -> None:
+    def __init__(self, app: ASGIApp, service: Service, tracer: Tracer | None = None) -> None:
         self.app, self.service = app, service
         self._desk: Desk | None = None
+        self._answered = Answered(PATH, "POST", tracer)
+        self._headers = [
+            (b"content-type", b"application/json"), *safe_headers(service.settings.hsts_seconds),
+        ]  # fmt: skip
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
             await self.app(scope, receive, send)
             return
+        began = perf_counter()
         shown, length = _shown(scope)
         if not shown or not 0 < length <= BYTES_AT_MOST:
             await self.app(scope, receive, send)
@@ -81,11 +57,14 @@ class QuickScores:
         if reply is None:
             await self.app(scope, _again(messages, receive), send)
             return
-        scope[ANSWERED] = PATH
-        length_header = (b"content-length", str(len(reply)).encode())
-        headers = [*HEADERS, length_header]
+        request_id = secrets.token_hex(8)
+        own = (
+            (b"content-length", str(len(reply)).encode()), (b"x-request-id", request_id.encode())
+        )  # fmt: skip
+        headers = [*self._headers, *own]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": reply})
+        self._answered.note(perf_counter() - began, request_id)
 
     async def _answer(self, shown: str, body: bytes) -> bytes | None:
         try:
@@ -98,168 +77,6 @@ class QuickScores:
         except Exception as error:  # the whole way may manage, and answers for it if not
             log.warning("quick_way_failed", kind=type(error).__name__)
             return None
-
-
-class Desk:
-    """What the quick way needs at hand; used by one event loop."""
-
-    def __init__(self, service: Service) -> None:
-        self.service = service
-        self.makes = RowMaker(service.definitions, clue_column_types(service.home.jurisdiction))
-        self.reads = Recogniser(service.home.jurisdiction, service.supervision_models)
-        self.keys = KnownKeys(service)
-        self._waiting: list[Waiting] = []
-        self._scores: RowScorer | None = None
-        self._sources = dict.fromkeys(sources_of(service.definitions), -1)
-
-    async def answer(self, shown: str, body: bytes) -> bytes | None:
-        """The reply's body, or None to take the whole way. Raises CluesError for the same."""
-        who = self.keys.principal(shown)
-        who.require(*RULE.roles)
-        stages = Stages()
-        asked = self.reads.read(body) if self.makes.able else None
-        stages.end("parse")
-        if asked is None or not _may(who, asked):
-            return None
-        self.service.rates.spend(who)
-        clues = asked.clues
-        if asked.moment is not None:
-            clues = [{**clue, "raised_at": asked.moment} for clue in clues]
-        loop = asyncio.get_running_loop()
-        reply: asyncio.Future[bytes | None] = loop.create_future()
-        if not self._waiting:
-            loop.call_soon(self._turn)
-        self._waiting.append(Waiting(asked, clues, reply))
-        return await reply
-
-    def _turn(self) -> None:
-        """Score what waits: all that came in while the loop was looking at its sockets."""
-        turn, count = [], 0
-        while self._waiting and count < TURN:
-            turn.append(self._waiting.pop(0))
-            count += len(turn[-1].clues)
-        if self._waiting:
-            asyncio.get_running_loop().call_soon(self._turn)
-        try:
-            self._score(turn)
-        except Exception as error:  # one clue's fault is all that the whole way needs to tell
-            if not isinstance(error, CluesError):
-                log.warning("quick_way_failed", kind=type(error).__name__)
-            _reply(turn, [None] * len(turn))
-
-    def _score(self, turn: Sequence[Waiting]) -> None:
-        view = self._view()
-        if view is None and self.makes.needs_store:
-            _reply(turn, [None] * len(turn))
-            return
-        stages = Stages()
-        scores = self._scorer_at_hand()
-        if scores is None:
-            _reply(turn, [None] * len(turn))
-            return
-        clues = [clue for each in turn for clue in each.clues]
-        rows = [self.makes.values(clue, view) for clue in clues]
-        stages.end("features")
-        scored = scores.score(rows, stages.end)
-        replies, at = [], 0
-        for each in turn:
-            replies.append(_told(scores.scorer, scored, each, at))
-            at += len(each.clues)
-        stages.end("reply")
-        self._inputs.note(scored.scores, np.isnan(scored.matrix))
-        self._keep(turn, replies, given_rows(
-            scores.scorer, clues, scored, self._versions(view), self.service.clock.now()
-        ))  # fmt: skip
-        self.service.shadow.offer_made(lambda: self._offered(clues, rows, scored))
-
-    def _keep(self, turn: Sequence[Waiting], replies: list[bytes], given: list[GivenScore]) -> None:
-        """A score that was told is kept (P-5): replies go when the ledger has it."""
-        kept, stages = self.service.writer.hand_over(given), Stages()
-        if self.service.settings.scores_kept == "behind":
-            kept.add_done_callback(_note_lost)
-            _reply(turn, replies)
-            return
-        loop = asyncio.get_running_loop()
-
-        def done() -> None:
-            stages.end("ledger")
-            _reply(turn, [None] * len(turn) if kept.exception() else replies)
-
-        kept.add_done_callback(lambda _: loop.call_soon_threadsafe(done))
-
-    def _versions(self, view: View | None) -> dict[str, int]:
-        known = {} if view is None else view.versions
-        return self._sources | known
-
-    def _offered(
-        self, clues: list[dict[str, Any]], rows: list[list[Value]], scored: ScoredRows
-    ) -> Offered:
-        definitions = self.service.definitions
-        return Offered(
-            [clue["clue_id"] for clue in clues],
-            [clue["raised_at"] for clue in clues],
-            scored.digest,
-            scored.scores.margin,
-            lambda: table_of(definitions, rows),
-        )
-
-    def _view(self) -> View | None:
-        """The online store as it stands; None where records came that it does not know yet."""
-        return self.service.online.view_at_hand() if self.makes.needs_store else None
-
-    def _scorer_at_hand(self) -> RowScorer | None:
-        """None before the first champion, whose trial no event loop can wait for."""
-        scorer = self.service.champions.at_hand()
-        if scorer is None:
-            return None
-        if self._scores is None or self._scores.scorer is not scorer:
-            before = self._scores.scorer.digest if self._scores else None
-            self._scores = RowScorer(scorer, self.service.definitions.names)
-            self._inputs = Inputs(scorer)
-            note_champion(scorer.digest, before)
-        return self._scores
-
-
-def _reply(turn: Sequence[Waiting], replies: Sequence[bytes | None]) -> None:
-    for each, body in zip(turn, replies, strict=True):
-        if not each.reply.done():  # nobody waits for it any more
-            each.reply.set_result(body)
-
-
-def _note_lost(kept: Future[int]) -> None:
-    error = kept.exception()
-    if error is not None:
-        log.error("scores_not_kept", kind=type(error).__name__)
-
-
-def _told(scorer: Scorer, scored: ScoredRows, waiting: Waiting, first: int) -> bytes:
-    asked = waiting.asked
-    lines = [
-        told_line(
-            scorer,
-            clue_id=clue["clue_id"],
-            values=scored.values[at],
-            contributions=scored.explanation.contributions[at],
-            margin=float(scored.scores.margin[at]),
-            base=float(scored.explanation.base[at]),
-            probability=float(scored.scores.probability[at]),
-            flags=scored.scores.flags[at],
-            reasons=asked.reasons,
-            language=asked.language,
-        )
-        for at, clue in enumerate(waiting.clues, first)
-    ]
-    return orjson.dumps({"scorer": scorer.digest, "scores": lines})
-
-
-def _may(who: Principal, asked: Recognised) -> bool:
-    """Whether every clue is of the caller's offices and was raised by the moment asked about."""
-    for clue in asked.clues:
-        if clue["office_id"] is not None and not who.sees(clue["office_id"]):
-            return False
-        if asked.moment is not None and clue["raised_at"] > asked.moment:
-            return False
-    return True
 
 
 def _shown(scope: Scope) -> tuple[str, int]:

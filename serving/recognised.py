@@ -29,6 +29,7 @@ NUMBERS = frozenset((float, int, type(None)))
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 WALL_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
 TOP = frozenset({"clues", "reasons", "language", "moment"})
+FIXED = ("clue_id", "supervision_model", "subject_id", "ground_key", "office_id")
 NEEDED = frozenset({"clue_id", "supervision_model", "subject_id", "raised_at"})
 
 
@@ -55,9 +56,11 @@ class Recogniser:
         kinds = jurisdiction.clue_columns
         numbers = [name for name, kind in kinds.items() if kind == "number"]
         self._numbers = itemgetter(*numbers, "ground_key")
-        others = {name: CHECKS[kind] for name, kind in kinds.items() if kind != "number"}
-        self._checks: dict[str, Check] = {**others, **FIXED}
-        self._known = frozenset((*kinds, *FIXED))
+        texts = [(name, 0, 1_000, False) for name, kind in kinds.items() if kind == "string"]
+        self._texts = [(name, 1, 200, name != "office_id") for name in FIXED] + texts
+        others = [(name, CHECKS[kind]) for name, kind in kinds.items() if kind in CHECKS]
+        self._checks: list[tuple[str, Check]] = [("raised_at", _wall_time), *others]
+        self._known = frozenset((*kinds, *FIXED, "raised_at"))
         blank = {**dict.fromkeys((*kinds, "office_id")), "ground_key": "-"}
         self._blanks = {name: {**blank, **_told(model)} for name, model in models.items()}
         self._reasons = reasons
@@ -101,16 +104,30 @@ class Recogniser:
         # None becomes NaN, and NaN is not beyond anything.
         if len(numbers) and (np.abs(np.array(numbers, np.float64)) > EXACT).any():
             raise Unusual
-        colons = len(given)
-        for name, check in self._checks.items():
+        colons = len(given) + self._colons_in_texts(given)
+        for name, check in self._checks:
             value = given.get(name)
             if value is not None:
                 clue[name] = check(value)
                 if type(value) is str:
                     colons += value.count(":")
-            elif name in given and (name in NEEDED or name == "ground_key"):
+            elif name in NEEDED and name in given:
                 raise Unusual
         return clue, colons
+
+    def _colons_in_texts(self, given: dict[str, Any]) -> int:
+        """How many colons the texts hold, each of which has to be a plain one."""
+        colons = 0
+        for name, shortest, longest, never_none in self._texts:
+            value = given.get(name)
+            if value is None:
+                if never_none and name in given:
+                    raise Unusual
+            elif type(value) is str and shortest <= len(value) <= longest and value.isprintable():
+                colons += value.count(":")
+            else:
+                raise Unusual
+        return colons
 
     def _count(self, message: dict[str, Any]) -> int:
         reasons = message.get("reasons", self._reasons)
@@ -149,15 +166,6 @@ def _boolean(value: Any) -> bool:
     raise Unusual
 
 
-def _text(longest: int, shortest: int = 0) -> Check:
-    def check(value: Any) -> str:
-        if type(value) is str and shortest <= len(value) <= longest and value.isprintable():
-            return value
-        raise Unusual
-
-    return check
-
-
 def _day(value: Any) -> date:
     if type(value) is str and DAY.fullmatch(value):
         return date.fromisoformat(value)
@@ -172,15 +180,7 @@ def _wall_time(value: Any) -> datetime:
 
 CHECKS: dict[str, Check] = {
     "integer": _integer,
-    "string": _text(1000),
     "date": _day,
     "timestamp": _wall_time,
     "boolean": _boolean,
-}
-FIXED: dict[str, Check] = {
-    **{
-        name: _text(200, 1)
-        for name in ("clue_id", "supervision_model", "subject_id", "ground_key", "office_id")
-    },
-    "raised_at": _wall_time,
 }

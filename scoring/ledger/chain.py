@@ -16,9 +16,11 @@ from typing import Any, Literal
 import orjson
 import sqlalchemy as sa
 
-from scoring.ledger.tables import audit, audit_head
+from scoring.ledger.prepared import insert_rows, run
+from scoring.ledger.tables import audit
 
 GENESIS = "0" * 64
+COLUMNS = tuple(column.name for column in audit.c)
 Kind = Literal[
     "scores", "registered", "transition", "outcomes", "promotion", "key", "read", "watch",
     "exchange",
@@ -42,31 +44,17 @@ def append(connection: sa.Connection, entries: Sequence[Entry]) -> int:
 
     On SQLite the transaction must be one of `writing`, or have written before it read.
     """
-    grown = (
-        sa.update(audit_head)
-        .where(audit_head.c.head_id == 1)
-        .values(seq=audit_head.c.seq + len(entries))
-        .returning(audit_head.c.seq, audit_head.c.digest)
-    )
-    last, previous = connection.execute(grown).one()
+    grown = "UPDATE audit_head SET seq = seq + ? WHERE head_id = 1 RETURNING seq, digest"
+    ((last, previous),) = run(connection, grown, (len(entries),))
     rows = []
     for seq, entry in enumerate(entries, last - len(entries) + 1):
-        row = {
-            "seq": seq,
-            "at": entry.at.isoformat(),
-            "kind": entry.kind,
-            "who": entry.who,
-            "about": entry.about,
-            "body": canonical(entry.body).decode(),
-            "previous": previous,
-        }
-        previous = row["digest"] = digest_of(*row.values())
-        rows.append(row)
+        at, body = entry.at.isoformat(), canonical(entry.body).decode()
+        row = (seq, at, entry.kind, entry.who, entry.about, body, previous)
+        previous = digest_of(*row)
+        rows.append((*row, previous))
     if rows:
-        connection.execute(sa.insert(audit), rows)
-        connection.execute(
-            sa.update(audit_head).where(audit_head.c.head_id == 1).values(digest=previous)
-        )
+        insert_rows(connection, audit, COLUMNS, rows)
+        run(connection, "UPDATE audit_head SET digest = ? WHERE head_id = 1", (previous,))
     return int(last)
 
 

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from operator import itemgetter
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 import sqlalchemy as sa
 
 from base.errors import NotFound
 from scoring.ledger.chain import Entry, append, canonical
 from scoring.ledger.opening import writing
+from scoring.ledger.prepared import insert_rows, time_as_kept
 from scoring.ledger.tables import clue_states, scores_given
 
 Floats = npt.NDArray[np.float64]
 ROWS_AT_ONCE = 2_000
 # Of the ledger's own keeping: neither the clue's nor the score's.
 OF_THE_ROW = ("score_id", "batch")
+KEPT = tuple(column.name for column in scores_given.c if column.name != "score_id")
+VALUES = itemgetter(*KEPT)
+IN_JSON = ("versions", "feature_values", "flags", "given_clue")
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,7 @@ class GivenScore:
     given_clue: dict[str, Any] | None = None
 
     def row(self) -> dict[str, Any]:
+        """Its columns by name, as they are read back."""
         values = dict(vars(self))
         values["contributions"] = np.ascontiguousarray(self.contributions, "<f8").tobytes()
         return values
@@ -70,10 +77,11 @@ def keep_scores(connection: sa.Connection, given: Iterable[GivenScore], *, by: s
     batch, digests, count = secrets.token_hex(16), [], 0
     about, scorers, at, work = "", set(), None, False
     scores = iter(given)
+    time = time_as_kept(connection)
     while chunk := list(islice(scores, ROWS_AT_ONCE)):
-        rows = [{**score.row(), "batch": batch} for score in chunk]
-        digests += [digest_of_score(row) for row in rows]
-        connection.execute(sa.insert(scores_given), rows)
+        rows = [row_to_keep(score, batch, time) for score in chunk]
+        digests += [digest for _, digest in rows]
+        insert_rows(connection, scores_given, KEPT, [row for row, _ in rows])
         scorers |= {score.scorer for score in chunk}
         work = work or any(score.purpose == "work" for score in chunk)
         count, at = count + len(chunk), chunk[-1].given_at
@@ -90,6 +98,29 @@ def keep_scores(connection: sa.Connection, given: Iterable[GivenScore], *, by: s
     }
     append(connection, [Entry("scores", by, about, body, at)])
     return count
+
+
+def row_to_keep(
+    score: GivenScore, batch: str, time: Callable[[datetime], Any]
+) -> tuple[tuple[Any, ...], bytes]:
+    """The values of a score's row, in the order of KEPT, and the digest of the score.
+
+    What is JSON in the row is written once, for both: the digest is that of `digest_of_score`.
+    """
+    told = dict(vars(score))
+    contributions = np.ascontiguousarray(score.contributions, "<f8").tobytes()
+    told["contributions"] = contributions.hex()
+    written = {name: _json(told[name]) for name in IN_JSON if told[name] is not None}
+    digest = hashlib.sha256(_json(told | {n: orjson.Fragment(t) for n, t in written.items()}))
+    row = told | {name: text.decode() for name, text in written.items()}
+    row |= {"moment": time(score.moment), "given_at": time(score.given_at)}
+    row |= {"contributions": contributions, "batch": batch}
+    return VALUES(row), digest.digest()
+
+
+def _json(value: Any) -> bytes:
+    """What `canonical` gives of values whose keys are texts, in less time."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 def digest_of_score(row: Mapping[str, Any]) -> bytes:

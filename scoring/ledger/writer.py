@@ -10,13 +10,14 @@ import atexit
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 
 import sqlalchemy as sa
 
 from base.errors import NotReady
-from scoring.ledger.opening import writing
+from scoring.ledger.opening import WRITES
 from scoring.ledger.scores import GivenScore, keep_scores
 
 SCORES_AT_ONCE = 2_000
@@ -39,6 +40,7 @@ class ScoreWriter:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._connection: sa.Connection | None = None  # the thread's own
 
     def keep(self, given: Sequence[GivenScore]) -> int:
         """Return when these scores are on disk; raises what the commit raised."""
@@ -80,6 +82,7 @@ class ScoreWriter:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._closed)
                 if not self._waiting:
+                    self._let_go()
                     return
                 batch = self._take()
             self._commit(batch)
@@ -96,10 +99,11 @@ class ScoreWriter:
     def _commit(self, batch: list[tuple[Sequence[GivenScore], Future[int]]]) -> None:
         """One that cannot be kept (its own fault) must not take the others with it."""
         try:
-            with writing(self._ledger()) as connection:
+            with self._transaction() as connection:
                 together = (score for given, _ in batch for score in given)
                 keep_scores(connection, together, by=self._by)
         except Exception as error:
+            self._let_go()
             if len(batch) > 1 and not isinstance(error, sa.exc.OperationalError):
                 for each in batch:
                     self._commit([each])
@@ -111,6 +115,19 @@ class ScoreWriter:
         self.kept += sum(len(given) for given, _ in batch)
         for given, told in batch:
             told.set_result(len(given))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        """One of `writing`, on a connection that is kept until something goes wrong."""
+        if self._connection is None:
+            self._connection = self._ledger().connect().execution_options(**{WRITES: True})
+        with self._connection.begin():
+            yield self._connection
+
+    def _let_go(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
 
 def _close(writer: weakref.ref[ScoreWriter]) -> None:

@@ -1,6 +1,6 @@
-"""Rows in, contributions out: blocks for many rows, one by one for few, spans over threads.
+"""Rows in, contributions out: blocks for many rows, fours for few, one alone, spans over threads.
 
-A row's bits depend on the row and the trees alone: no sum goes over rows, and both kernels add in
+A row's bits depend on the row and the trees alone: no sum goes over rows, and all kernels add in
 one order. Hence batch size, order and threads change nothing (P-5).
 """
 
@@ -16,13 +16,14 @@ import numpy.typing as npt
 from numba import njit
 
 from scoring.quadrature.forest import STUMP, Forest, read_forest
+from scoring.quadrature.four_rows import explain_fours
 from scoring.quadrature.kernel import LANES, explain_blocks
 from scoring.quadrature.one_row import explain_each
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-# So many rows by themselves cost what a whole block does.
-ALONE = LANES // 4
+# So many rows in fours cost what a whole block does.
+FEW = LANES * 5 // 8
 # Rows whose contributions are held at once where only the strongest are wanted.
 AT_ONCE = 4_096
 
@@ -33,7 +34,7 @@ def contributions(forest: Forest, matrix: Floats, threads: int) -> Floats:
     assert rows.shape[1] == forest.features, "the kernels look no index up twice"
     out = np.zeros((len(rows), forest.features))
     whole = len(rows) - len(rows) % LANES
-    if len(rows) - whole >= ALONE:
+    if len(rows) - whole >= FEW:
         whole = len(rows)
     spans = _spans(whole, threads)
     if len(spans) > 1:
@@ -41,7 +42,8 @@ def contributions(forest: Forest, matrix: Floats, threads: int) -> Floats:
             list(pool.map(lambda span: _run(explain_blocks, forest, rows, span, out), spans))
     else:
         _run(explain_blocks, forest, rows, (0, whole), out)
-    _run(explain_each, forest, rows, (whole, len(rows)), out)
+    few = explain_fours if len(rows) - whole > 1 else explain_each
+    _run(few, forest, rows, (whole, len(rows)), out)
     return out
 
 
@@ -59,8 +61,10 @@ def strongest(forest: Forest, matrix: Floats, count: int, threads: int) -> tuple
 
 
 def warm() -> None:
-    """Compile both kernels, or find them compiled: for whoever is about to time a load."""
-    contributions(read_forest(STUMP), np.zeros((LANES + 1, 1)), 1)
+    """Compile the kernels, or find them compiled: for whoever is about to time a load."""
+    stump = read_forest(STUMP)
+    for rows in (1, LANES + 2):
+        contributions(stump, np.zeros((rows, 1)), 1)
 
 
 def _spans(rows: int, threads: int) -> list[tuple[int, int]]:

@@ -174,6 +174,8 @@ def _walk(tree: _Tree) -> None:
             tree.steps.append(item)
             continue
         node, above = item
+        if len(tree.nodes) == len(left):
+            raise ValueError("a tree with a node that is its own descendant")
         number = tree.offset + len(tree.nodes)
         node.same, node.same_left, node.before = above.get(asked[node.at], (NONE, False, 1.0))
         tree.nodes.append(node)
@@ -297,7 +299,11 @@ def _word_ranges(tree: _Tree, categorical: Any, threshold: Floats) -> tuple[Ints
     if not _sets(tree):
         return none, none.copy()
     edges = np.array(tree.ints("cat_boundaries"))
+    if edges[0] != 0 or edges[-1] != len(tree.ints("cat_threshold")) or np.any(np.diff(edges) < 0):
+        raise ValueError("category sets beyond the words there are")
     at = np.where(categorical, threshold, 0).astype(np.int64)
+    if np.any(at < 0):
+        raise ValueError("a category set before the first")
     return np.where(categorical, edges[at], 0), np.where(categorical, edges[at + 1] - edges[at], 0)
 
 

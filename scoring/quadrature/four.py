@@ -1,4 +1,4 @@
-"""Four floats that the compiler keeps in one register: what `one_row` counts with.
+"""Four floats that the compiler keeps in one register: what `one_row` and `four_rows` count with.
 
 Compilers put neighbouring numbers together only where they can prove that no write comes between
 the reads; here they cannot. So the type says it: `take` reads four, `put` writes four, and + - * /
@@ -80,6 +80,31 @@ def fill(typing: Any, value: Any) -> Any:  # noqa: ARG001
         return four
 
     return FOUR(types.float64), code
+
+
+@_compiled
+def at_most(typing: Any, one: Any, other: Any) -> Any:  # noqa: ARG001
+    """In each place 1.0 where one is at most the other, else 0.0; NaN is not."""
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
+        return _chosen(builder, builder.fcmp_ordered("<=", args[0], args[1]))
+
+    return FOUR(FOUR, FOUR), code
+
+
+@_compiled
+def missing(typing: Any, four: Any) -> Any:  # noqa: ARG001
+    """In each place 1.0 where there is NaN, else 0.0."""
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
+        return _chosen(builder, builder.fcmp_unordered("uno", args[0], args[0]))
+
+    return FOUR(FOUR), code
+
+
+def _chosen(builder: Any, where: Any) -> Any:
+    one, none = (ir.Constant(VECTOR, [ir.Constant(DOUBLE, x)] * WIDTH) for x in (1.0, 0.0))
+    return builder.select(where, one, none)
 
 
 @_compiled

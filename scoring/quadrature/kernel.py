@@ -1,4 +1,4 @@
-"""TreeSHAP by quadrature, for a block of rows side by side and for one row; the same bits by both.
+"""TreeSHAP by quadrature for a block of rows; `four_rows` and `one_row` give the same bits.
 
 Method (TreeSHAP: Lundberg et al., 2020). The game of one leaf is a product over the distinct
 features of its path: value * prod(1 if the row goes that way else 0, or z if the feature is left

@@ -40,6 +40,8 @@ DAY, MINUTE = 10, 16
 LEADS = {
     "command": "/console/command",
     "queue": "/console/queue",
+    "scorers_page": "/console/scorers",
+    "monitoring": "/console/monitoring",
     "records_page": "/console/records",
     "account": "/console/account",
 }

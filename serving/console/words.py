@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from base.bilingual import Language
 from serving.console.words_of_command import WORDS as COMMAND
 from serving.console.words_of_records import WORDS as RECORDS
+from serving.console.words_of_scorers import WORDS as SCORERS
 
 WORDS: dict[str, tuple[str, str]] = {
     "queue": ("线索队列", "Queue of clues"),
@@ -216,4 +217,4 @@ def in_language(pairs: Mapping[str, tuple[str, str]], language: Language) -> dic
 
 def words_of(language: Language) -> dict[str, str]:
     """Every word in one language."""
-    return in_language({**WORDS, **COMMAND, **RECORDS}, language)
+    return in_language({**WORDS, **COMMAND, **RECORDS, **SCORERS}, language)

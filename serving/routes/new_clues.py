@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from base.errors import Fault
 from dispatch.new_clues import Admission, admit_clues
-from dispatch.scoring_run import given_scores, line_of, score_rows
+from dispatch.scoring_run import given_scores, lines_of, score_rows
 from dispatch.standing import mark_scored, register, standing
 from scoring.ledger import keep_scores
 from serving.access import principal_of, service_of
@@ -86,7 +86,7 @@ def _prepare(service: Service, who: Principal, body: bytes) -> Work:
             mark_scored(connection, ids, at=now)
             stands = standing(connection, ids)
             language = service.home.jurisdiction.manifest.language
-            lines = [line_of(scored, at, REASONS, language) for at in range(clues.num_rows)]
+            lines = lines_of(scored, REASONS, language)
             lines = [{**line, "state": stands[line["clue_id"]]["state"]} for line in lines]
         return {"scorer": scorer.digest, "clues": lines, **_counts(admission, who)}
 

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
-from dispatch.scoring_run import line_of, score_rows
+from dispatch.scoring_run import lines_of, score_rows
 from serving.access import principal_of, service_of
 from serving.asked import asked_clues, has_own_columns
 from serving.bounds import read_body, require_few
@@ -42,7 +42,7 @@ def _score(service: Service, who: Principal, body: bytes) -> dict[str, Any]:
     scorer = service.champion()
     clues = asked_clues(service, who, asked.clues, asked.moment)
     scored = score_rows(scorer, clues, *service.feature_rows(clues))
-    lines = [line_of(scored, at, asked.reasons, asked.language) for at in range(clues.num_rows)]
+    lines = lines_of(scored, asked.reasons, asked.language)
     whole = [has_own_columns(each) for each in asked.clues]
     note_scores(scored.scores)
     service.writer.keep(list(given_to_caller(scored, whole, service.clock.now())))

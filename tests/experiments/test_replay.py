@@ -135,6 +135,7 @@ def test_hands_add_up_to_the_share_of_what_is_raised(share: float, clues: int) -
     assert abs(given_out - share * clues) < len(set(of))
 
 
+@pytest.mark.slow
 def test_an_outcome_not_yet_reported_reaches_no_scorer(
     province: Home, played: Given, started: tuple[Home, ClueRows], tmp_path: Path
 ) -> None:
@@ -201,6 +202,7 @@ def _played(
     return months
 
 
+@pytest.mark.slow
 def test_the_whole_replay_tells_what_callers_rely_on(province: Home, tmp_path: Path) -> None:
     """Names as the interface fixes them; one drawing that needs nothing else; a home left alone."""
     before = Records(province).versions
@@ -217,6 +219,12 @@ def test_the_whole_replay_tells_what_callers_rely_on(province: Home, tmp_path: P
         assert {"dispatched", "cases_found", "oracle", "calibration", "scorer"} <= set(month)
     for name in ("cases_vs_first_come", "share_of_oracle", "ece", "without_exploration", "decay"):
         assert result[name] is not None, name
+    for told_more in ("told_what_was_known", "told_everything"):
+        paired = result["decay"]["differences"][told_more]["cases_found/20"]
+        champion, other = result["decay"]["last_champion"], result["decay"][told_more]
+        seen = champion["cases_found"]["20"] - other["cases_found"]["20"]
+        assert paired["difference"] == pytest.approx(seen, abs=2e-4)
+        assert paired["low"] <= paired["difference"] <= paired["high"]
     assert len({*result["dispatched"].values()}) == 1
     page = Path(result["drawn"]).read_text("utf-8")
     assert page.count("<svg") == 2

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
+import multiprocessing
 import random
-import subprocess
-import sys
 import threading
 import time
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import online_worlds as online
+import online_writer
 import pyarrow as pa
 import pytest
 
@@ -18,8 +18,7 @@ from features.online.manifest import Manifest, read_manifest
 from features.online.store import StoreReader, online_features
 from features.table import build_features
 
-STAGES = 8
-WRITER = Path(online.__file__).with_name("online_writer.py")
+STAGES = 6
 QUESTIONS = 12
 
 
@@ -34,14 +33,19 @@ def expected() -> tuple[pa.Table, list[pa.Table]]:
     return asked, answers
 
 
-def writer(folder: Path) -> subprocess.Popen[bytes]:
-    """A process that takes in stage after stage."""
-    paths = [str(Path.cwd()), str(WRITER.parent)]
-    return subprocess.Popen(
-        [sys.executable, str(WRITER), str(folder), str(STAGES)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-        stdout=subprocess.DEVNULL,
-    )
+def writer(folder: Path) -> ForkServerProcess:
+    """A process that takes in stage after stage; its modules are loaded before it is forked."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["online_writer"])
+    process = context.Process(target=online_writer.go_on, args=(folder, STAGES), daemon=True)
+    process.start()
+    return process
+
+
+def ended_well(process: ForkServerProcess) -> bool:
+    """Wait for its own end."""
+    process.join()
+    return process.exitcode == 0
 
 
 def test_a_killed_writer_leaves_the_last_whole_generation(
@@ -53,11 +57,11 @@ def test_a_killed_writer_leaves_the_last_whole_generation(
     while len(seen) < STAGES and kills < 60:
         process = writer(tmp_path)
         begun = read_manifest(tmp_path).generation
-        while read_manifest(tmp_path).generation == begun and process.poll() is None:
+        while read_manifest(tmp_path).generation == begun and process.is_alive():
             time.sleep(0.01)
         time.sleep(draw.random() * 0.25)
         process.kill()
-        process.wait()
+        process.join()
         kills += 1
         stage = stage_of(read_manifest(tmp_path))
         told = online_features(
@@ -69,7 +73,8 @@ def test_a_killed_writer_leaves_the_last_whole_generation(
         seen |= set(range(stage + 1))
     assert len(seen) == STAGES
     named = read_manifest(tmp_path).file_names()
-    assert writer(tmp_path).wait() == 0
+    (tmp_path / "left-by-a-killed-writer.base").touch()
+    assert ended_well(writer(tmp_path))
     assert {path.name for path in tmp_path.iterdir()} == named, "orphans were left behind"
 
 
@@ -96,7 +101,7 @@ def test_readers_see_whole_generations_while_one_writes(
     threads = [threading.Thread(target=read) for _ in range(3)]
     for thread in threads:
         thread.start()
-    assert writer(tmp_path).wait() == 0
+    assert ended_well(writer(tmp_path))
     ended.set()
     for thread in threads:
         thread.join()

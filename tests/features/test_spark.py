@@ -32,8 +32,12 @@ START = np.datetime64("2024-01-01", "us").astype(np.int64)
 DAY = 86_400_000_000
 NEVER = -1
 DEFINED = worlds.definitions()
-# Told on every use of Arrow; nothing here goes through pandas.
-pytestmark = pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas")
+pytestmark = [
+    # A session on Java and its workers take most of two minutes of processor time.
+    pytest.mark.slow,
+    # Told on every use of Arrow; nothing here goes through pandas.
+    pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas"),
+]
 
 
 @pytest.fixture(scope="module")

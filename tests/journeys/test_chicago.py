@@ -94,6 +94,7 @@ def test_our_figures_on_the_peers_scores_are_the_peers(chicago_data: Path) -> No
             assert ours["auc"] == pytest.approx(float(auc), abs=1e-3), model
 
 
+@pytest.mark.slow
 def test_reading_two_ranks_better_than_every_peer_by_auc(half_years: TrainResult) -> None:
     """Mean AUC over splits 2-4 on labelled test rows, above triage's best."""
     aucs = [judged.figures["auc"] for judged in half_years.judged[1:]]
@@ -102,6 +103,7 @@ def test_reading_two_ranks_better_than_every_peer_by_auc(half_years: TrainResult
     assert counts == [845, 3087, 2472, 4161]
 
 
+@pytest.mark.slow
 def test_reading_one_beats_past_cases(chicago: Home) -> None:
     """The last three months held out: better than ranking by past critical violations."""
     clock = FixedClock(datetime(2026, 1, 2))

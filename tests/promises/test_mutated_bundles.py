@@ -22,23 +22,35 @@ from scoring.champion import write_champion
 from scoring.trial import try_bundle
 
 COUNT = int(os.environ.get("MUTATED_BUNDLES", "40"))
-# Loads each folder named on a line of stdin in a child of its own, and tells how the child ended.
+# Tries each folder named on a line of stdin in a child of its own, loads for good what passes, and
+# tells how the child ended: 9 is a bundle that passed its trial and could not be loaded.
 WARMED = """
 import os, signal, sys
-import lightgbm, pyarrow, scoring.scorer
-from scoring import trial
-for line in sys.stdin:
-    folder, digest = line.split()
+from pathlib import Path
+import lightgbm
+from scoring import tried
+from scoring.quadrature.engine import warm
+from scoring.scorer import Scorer
+warm()
+def in_a_child(job):
     child = os.fork()
     if child == 0:
         signal.alarm(20)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         try:
-            os._exit(trial.main(folder, digest))
+            os._exit(job() or 0)
         except BaseException:
             os._exit(3)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+def load(folder, digest):
+    Scorer.load(Path(folder), digest)
+for line in sys.stdin:
+    named = line.split()
+    code = in_a_child(lambda: tried.main(*named))
+    if code == 0 and in_a_child(lambda: load(*named)) != 0:
+        code = 9
+    print(code, flush=True)
 """
 
 
@@ -116,6 +128,7 @@ def test_a_damaged_bundle_with_a_digest_of_its_own_kills_or_fails_its_trial_only
         trial.stdin.write(f"{folder} {bundle_digest(folder)}\n")
         trial.stdin.flush()
         code = int(trial.stdout.readline())
+        assert code != 9, folder
         ended["taken" if code == 0 else "refused" if code > 0 else "died"] += 1
     trial.stdin.close()
     assert trial.wait(30) == 0

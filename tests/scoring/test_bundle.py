@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,8 @@ import tiny_scorer
 from base.errors import NotFound, Refused
 from scoring.bundle import FILES, bundle_digest, find_digest
 from scoring.champion import read_champion, write_champion
-from scoring.scorer import Scorer
+from scoring.matrix import to_matrix
+from scoring.scorer import Scorer, table_of_rows
 from scoring.trial import try_bundle
 
 
@@ -49,6 +52,34 @@ def test_a_malformed_model_dies_in_the_trial_process_only(folder: Path) -> None:
     path.write_text(text.replace("num_leaves=7", "num_leaves=700000", 1), "utf-8")
     with pytest.raises(Refused, match="loads"):
         try_bundle(folder, bundle_digest(folder))
+
+
+def test_a_trial_loads_what_parses_a_model_and_no_more(folder: Path) -> None:
+    """Many are started: neither frames nor compilers are loaded for them."""
+    code = (
+        "import runpy, sys; sys.argv = ['tried', *sys.argv[1:]]\n"
+        "try: runpy.run_module('scoring.tried', run_name='__main__')\n"
+        "except SystemExit as end: print(end.code, *sorted(sys.modules))"
+    )
+    command = [sys.executable, "-c", code, str(folder), folder.name]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    ended, *loaded = done.stdout.split()
+    assert ended == "0"
+    assert "lightgbm" in loaded
+    assert not {"pandas", "sklearn", "numba", "pyarrow", "sqlalchemy"} & set(loaded)
+
+
+def test_codes_of_a_golden_row_are_those_of_the_matrix(folder: Path) -> None:
+    """Categories known, unknown and missing, numbers and none: one reading for both."""
+    scorer = Scorer.load(folder, folder.name)
+    features = scorer.manifest.features
+    odd: list[float | str | None] = [None, 2.5]
+    rows = [row.values for row in scorer.manifest.golden]
+    rows += [tuple("?" if f.type == "category" else v for f in features) for v in odd]
+    rows.append(tuple(None for _ in features))
+    codes = [[f.code_of(v) for f, v in zip(features, row, strict=True)] for row in rows]
+    matrix = to_matrix(features, table_of_rows(scorer.manifest, rows))
+    assert np.array_equal(np.array(codes, np.float64), matrix, equal_nan=True)
 
 
 def test_a_scorer_that_says_otherwise_than_its_golden_rows_is_refused(folder: Path) -> None:

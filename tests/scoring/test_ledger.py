@@ -19,6 +19,7 @@ from alembic.runtime.migration import MigrationContext
 from ledgers import new_url
 
 import scoring.migrations
+import scoring.promotions  # its table is of the ledger too
 from base.errors import NotFound, NotReady
 from scoring.ledger import (
     GivenScore,

@@ -22,8 +22,10 @@ from scoring.explainer import Explainer, build_explainer
 from scoring.explanation import adds_up
 from scoring.quadrature.engine import strongest_of, warm
 from scoring.quadrature.forest import read_forest
+from scoring.quadrature.four_rows import explain_fours
 from scoring.quadrature.kernel import LANES, explain_blocks
 from scoring.quadrature.one_row import explain_each
+from scoring.quadrature.reading import forest_of
 from scoring.scorer import Scorer
 
 Floats = npt.NDArray[np.float64]
@@ -275,7 +277,7 @@ def test_trees_of_one_leaf_have_a_base_and_no_contribution() -> None:
 def test_the_kernels_compile_before_any_scorer_is_there() -> None:
     """A trial has a time to end in, and compiling does not count: the same kernels serve all."""
     warm()
-    kernels = [explain_blocks, explain_each]
+    kernels = [explain_blocks, explain_fours, explain_each]
     before = [len(kernel.signatures) for kernel in kernels]
     explainer_of(random_booster(8, {"num_leaves": 8})).explain(odd_rows(8), 1)
     assert [len(kernel.signatures) for kernel in kernels] == before
@@ -287,3 +289,21 @@ def test_a_loaded_scorer_says_which_engine_explains(tmp_path: Path) -> None:
     scorer = Scorer.load(tmp_path / digest, digest)
     assert (scorer.explainer.engine, scorer.explainer.reason) == ("quadrature", None)
     assert read_forest((tmp_path / digest / "model.txt").read_text("utf-8")).features == 3
+
+
+@pytest.mark.parametrize(
+    ("told", "instead"),
+    [
+        (r"cat_boundaries=0 (\d+)", r"cat_boundaries=0 9\1"),
+        (r"left_child=(\d+) ", "left_child=0 "),
+        (r"left_child=-?\d+ ", "left_child=900 "),
+    ],
+)
+def test_a_text_whose_numbers_lead_astray_is_left_to_lightgbm(told: str, instead: str) -> None:
+    """Sets beyond the words, a node below itself, a child that is none: no kernel walks them."""
+    model = random_booster(8, {"num_leaves": 8}).model_to_string()
+    spoilt = re.sub(told, instead, model)
+    assert spoilt != model
+    forest, reason = forest_of(spoilt)
+    assert forest is None
+    assert reason is not None

@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from scoring.scorer import Scorer, Scores
 from serving.logs import JsonLines
 from serving.metrics import Inputs, note_champion
 from serving.traces import tracer_by
-from serving.watched import Watched
+from serving.watched import Answered, Watched
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -61,7 +62,7 @@ def test_a_span_names_the_route_and_the_status() -> None:
     provider.add_span_processor(SimpleSpanProcessor(kept))
 
     async def found(scope: Any, receive: Any, send: Any) -> None:
-        scope["clues.route"] = "/v1/clues/{clue_id}"
+        scope["route"] = SimpleNamespace(path="/v1/clues/{clue_id}")
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
@@ -71,6 +72,22 @@ def test_a_span_names_the_route_and_the_status() -> None:
     assert span.attributes["http.response.status_code"] == 204
     assert len(reply.headers["x-request-id"]) == 16
     assert "SECRET" not in span.to_json()
+
+
+def test_what_the_quick_way_answered_is_told_of_as_by_a_route() -> None:
+    """Counted, logged and traced once each, with the same names."""
+    kept = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    labels = {"route": "/v1/scores", "method": "POST", "status": "200"}
+    before = figure("clues_requests_total", **labels)
+    with structlog.testing.capture_logs() as lines:
+        Answered("/v1/scores", "POST", provider.get_tracer("test")).note(0.25, "ab")
+    assert figure("clues_requests_total", **labels) == before + 1
+    told = {"event": "request", "log_level": "info", "seconds": 0.25, "request_id": "ab"}
+    assert lines == [{**labels, **told, "status": 200}]
+    (span,) = kept.get_finished_spans()
+    assert (span.name, span.end_time - span.start_time) == ("POST /v1/scores", 250_000_000)
 
 
 def test_without_an_endpoint_nothing_of_opentelemetry_is_loaded_by_us() -> None:
