@@ -113,6 +113,11 @@ def pages_of(work: AtWork) -> dict[str, dict[str, str]]:
             "command": "/console/command?",
             "county": f"/console/command?office={work.county}&more=2&",
         },
+        "data_scientist": {
+            "scorers": "/console/scorers?",
+            "scorer": f"/console/scorers/{work.scorer}?",
+            "monitoring": "/console/monitoring?",
+        },
         "steward": {
             "records": "/console/records?",
             "record-set": "/console/records/benefit_payments?",

@@ -12,18 +12,23 @@ import numpy as np
 import sqlalchemy as sa
 
 from base.moment import Clock, FixedClock, WallClock
+from base.progress import Stages
 from dispatch.kept_queue import freshen
 from dispatch.offices import load_offices
 from dispatch.oversight import escalate
 from dispatch.transition import move
 from dispatch.week import ways_of
 from governance.home import Home
+from scoring.champion import read_challenger, write_challenger
 from scoring.ledger import open_ledger, queue_places
+from scoring.promotions import propose
 from serving.accounts import create
+from serving.scorers import read_note
 
 ROLES = ("reviewer", "dispatcher", "data_scientist", "steward")
 WAY = ("triaged", "dispatched", "accepted", "verifying")
 DISPATCHERS = ("triaged", "dispatched")
+EXPERIMENT = "became_case"
 ENDED, IN_HAND, LATE = 90, 24, 9
 
 
@@ -34,6 +39,7 @@ class AtWork:
     city: str
     county: str
     clue_id: str
+    scorer: str
     passwords: dict[str, str]
 
 
@@ -63,7 +69,40 @@ def put_to_work(home: Home) -> AtWork:
     _walk(ledger, chosen.clue_id, now - timedelta(days=2), WAY)
     escalate(ledger, offices, clock)
     city = offices.by_id[county].parent or county
-    return AtWork(city, county, str(chosen.clue_id), _accounts(home, city, clock))
+    scorer = train_another(home, clock)
+    propose_it(home, scorer, clock)
+    return AtWork(city, county, str(chosen.clue_id), scorer, _accounts(home, city, clock))
+
+
+def train_another(home: Home, clock: Clock) -> str:
+    """A scorer of smaller trees, weighed beside the champion, set as challenger and proposed by
+    somebody; returns its digest. A home that has a challenger keeps it."""
+    known = read_challenger(home.scorers)
+    if known is not None:
+        return known.scorer
+    from training.experiment import find_experiment
+    from training.promote import keep_weighing
+    from training.train import train
+
+    _, declared = find_experiment(home.jurisdiction.folder / "experiments", EXPERIMENT)
+    smaller = declared.model_copy(
+        update={"scorer": {**declared.scorer, "num_leaves": 7, "learning_rate": 0.05}}
+    )
+    digest = train(home, EXPERIMENT, clock, Stages(), smaller).scorer
+    weighed = keep_weighing(home, digest, clock)
+    write_challenger(home.scorers, digest, by="picture", at=clock.now(), passed=weighed["passed"])
+    return digest
+
+
+def propose_it(home: Home, digest: str, clock: Clock) -> None:
+    """By a scientist other than the one who is shown."""
+    note = read_note(home.proposals / f"{digest}.json") or {}
+    failed = [each["rule"] for each in note["reasons"] if not each["passed"]]
+    propose(
+        open_ledger(home.ledger_url), digest, champion=note["champion"], by="scientist2",
+        key_id="scientist2", why="树更小，更稳定 smaller trees, steadier" if failed else None,
+        failed=failed, at=clock.now(),
+    )  # fmt: skip
 
 
 def _walk(ledger: sa.Engine, clue_id: str, since: datetime, way: tuple[str, ...]) -> None:

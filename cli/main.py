@@ -13,9 +13,11 @@ from cli import (
     declaring,
     dispatching,
     exchanging,
+    governing,
     intake,
     keeping,
     learning,
+    monitoring,
     promoting,
     replaying,
     working,
@@ -32,12 +34,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command("new-jurisdiction")(declaring.new_jurisdiction)
+app.command("new-record-set")(declaring.new_record_set)
+app.command("new-model")(declaring.new_model)
 app.command("init")(intake.init)
 app.command("simulate")(intake.simulate)
 app.command("admit")(intake.admit)
 app.command("quarantine")(intake.quarantine)
+app.command("receipts")(governing.receipts)
+app.command("quality")(governing.quality)
+app.command("freshness")(governing.freshness)
+app.command("retention")(governing.retention)
 app.command("raise")(intake.raise_clues)
 app.command("check-model")(declaring.check_model)
+app.command("models")(declaring.models)
+app.command("catalogue")(declaring.catalogue)
+app.command("lineage")(declaring.lineage)
 app.command("outcome")(intake.outcome)
 app.command("features")(learning.features)
 app.command("train")(learning.train)
@@ -54,6 +66,7 @@ app.command("explain")(working.explain)
 app.command("what-if")(dispatching.what_if)
 app.command("dispatch")(dispatching.dispatch)
 app.command("overdue")(dispatching.overdue)
+app.command("monitor")(monitoring.monitor)
 app.command("deliver")(exchanging.deliver)
 app.command("outbox")(exchanging.outbox)
 app.command("webhook-key")(exchanging.webhook_key)

@@ -158,7 +158,7 @@ def check_facts(move: Transition, reason: str, facts: Mapping[str, Any]) -> dict
         faults.append(Fault("a reason", "none", "say why", "reason"))
     if len(reason) > REASON_LENGTH:
         faults.append(Fault(f"at most {REASON_LENGTH} characters", "more", "shorten it", "reason"))
-    if _controls(reason):
+    if has_controls(reason):
         faults.append(Fault("plain text", "a control character", "take it out", "reason"))
     declared = move.facts
     faults += [
@@ -186,7 +186,7 @@ def _unfit(name: str, kind: str, value: Any) -> Fault | None:
         return None
     if not isinstance(value, str) or not value.strip() or len(value) > FACT_LENGTH:
         return Fault(f"text of 1 to {FACT_LENGTH} characters", "another value", "mend it", where)
-    if _controls(value):
+    if has_controls(value):
         return Fault("plain text", "a control character", "take it out", where)
     return None
 
@@ -195,6 +195,6 @@ def _kept(value: Any) -> str:
     return value.isoformat() if isinstance(value, date) else str(value).strip()
 
 
-def _controls(text: str) -> bool:
+def has_controls(text: str) -> bool:
     """Whether it holds what no person writes and no PostgreSQL keeps; lines and tabs are text."""
     return any(unicodedata.category(each) in ("Cc", "Cs") for each in text if each not in "\n\r\t")

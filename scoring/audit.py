@@ -50,7 +50,8 @@ def verify(
     audit.
     """
     marks = sorted(checkpoints, key=lambda mark: mark.seq)
-    count, batches, events = 0, *((0, 0) if deep else (None, None))
+    count = 0
+    batches = events = 0 if deep else None
     with ledger.connect() as connection:
         if ledger.dialect.name != "sqlite":
             connection = connection.execution_options(isolation_level="REPEATABLE READ")

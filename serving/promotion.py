@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from base.errors import Conflict, Fault, NotReady
+from dispatch.life_cycle import has_controls
 from dispatch.scoring_run import require_same_features
 from scoring.champion import (
     champion_before,
@@ -38,6 +39,13 @@ class PromotionRequest(BaseModel):
 
     step: Literal["propose", "roll_back", "approve", "withdraw"] = "propose"
     despite: Annotated[str, Field(max_length=2_000)] | None = None
+
+    @field_validator("despite")
+    @classmethod
+    def _plain(cls, why: str | None) -> str | None:
+        if why is not None and has_controls(why):
+            raise ValueError("plain text, without control characters")
+        return why
 
 
 class ProposalMessage(BaseModel):

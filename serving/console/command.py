@@ -18,7 +18,7 @@ from dispatch.kept_queue import Ends
 from dispatch.league import Line, league
 from dispatch.office_loads import Load, loads, together
 from dispatch.offices import Office, Offices
-from dispatch.oversight import overdue, watched
+from dispatch.oversight import SUPERVISED, overdue, watched
 from dispatch.week import Ways, office_week
 from dispatch.what_if import WhatIf, what_if
 from governance import tables
@@ -157,11 +157,13 @@ def _what_if(
     )
 
 
-def _watching(service: Service, offices: Collection[str]) -> dict[str, set[str]]:
-    """clue_id -> how it is looked on at from above: `escalated`, `supervised`."""
-    told: dict[str, set[str]] = {}
+def _watching(service: Service, offices: Collection[str]) -> dict[str, dict[str, str]]:
+    """clue_id -> how it is looked on at from above (`escalated`, `supervised`) -> the reason said,
+    empty where the platform did it."""
+    told: dict[str, dict[str, str]] = {}
     for row in watched(service.ledger, offices):
-        told.setdefault(row["clue_id"], set()).add(row["kind"])
+        reason = row["reason"] if row["kind"] == SUPERVISED else ""
+        told.setdefault(row["clue_id"], {})[row["kind"]] = reason
     return told
 
 

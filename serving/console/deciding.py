@@ -79,9 +79,10 @@ def _step(service: Service, who: Principal, digest: str, fields: dict[str, str])
         asked = PromotionRequest.model_validate(
             {"step": fields.get("step", ""), "despite": fields.get("why", "").strip() or None}
         )
-    except ValidationError:
+    except ValidationError as error:
+        where = str(error.errors()[0]["loc"][0])
         raise UnfitMessage(
-            wanted="a step of this page", got="another", cure="open the page again", where="step"
+            wanted="a step of this page, and plain text", got="another", cure="mend it", where=where
         ) from None
     return promote(service, who, digest, asked)
 

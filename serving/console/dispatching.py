@@ -14,7 +14,7 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from base.errors import CluesError, Conflict, NotFound, Refused
-from dispatch.life_cycle import load_deadlines
+from dispatch.life_cycle import REASON_LENGTH, has_controls, load_deadlines
 from dispatch.oversight import supervise
 from dispatch.proposal import Proposal, confirm_in
 from scoring.idempotency import Asked, once
@@ -34,7 +34,6 @@ Short = Annotated[str, Query(max_length=200)]
 # A box for each proposed clue, `clue-ID`, its value the version that was looked at; and a button
 # for it alone, `only`, its value ID:VERSION.
 BOX, MOST_BOXES = "clue-", 500
-REASON_LENGTH = 2_000
 
 
 @router.get("/console/command")
@@ -147,7 +146,7 @@ def supervise_one(service: Service, who: Principal, fields: Mapping[str, str]) -
     clue_id, reason = fields.get("clue", ""), fields.get("reason", "")
     if visible_clue(service, who, clue_id) is None:
         raise NotFound(wanted="a clue of your offices", got="none", cure="check the clue's id")
-    if len(reason) > REASON_LENGTH or "\x00" in reason:
+    if len(reason) > REASON_LENGTH or has_controls(reason):
         raise UnfitMessage(
             wanted="a reason in plain text", got="another", cure="shorten it", where="reason"
         )

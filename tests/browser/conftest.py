@@ -39,7 +39,8 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     )
     assert reply.status_code == 200, reply.text
     with running_service(served.home.path, folder) as running:
-        yield Console(served, running.url, own[ENDED:])
+        others = [row["clue_id"] for row in rows if row["office_id"] == "B"]
+        yield Console(served, running.url, own[ENDED:], others)
 
 
 @pytest.fixture(scope="module")

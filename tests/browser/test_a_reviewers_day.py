@@ -38,8 +38,6 @@ def test_a_reviewer_signs_in_reads_accepts_verifies_files_and_prints(
     """Queue, reasons, records, similar clues, three moves, the sheet; accessible on every page."""
     said, clue_id = SAID[language], console.dispatched()
     page = visit.new_page()
-    page.goto(f"{console.url}/console?language={language}")
-    require_accessible(page)
     sign_in_by_name(page, console, console.account("reviewer-a", "reviewer", "A"), language)
     expect(page.locator("html")).to_have_attribute("lang", said["lang"])
     expect(page.locator("tr.line")).to_have_count(1)

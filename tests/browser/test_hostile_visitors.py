@@ -15,24 +15,32 @@ from console_visits import Console, require_accessible, sign_in
 from hostile_strings import REFUSED, SHOWN
 from playwright.sync_api import BrowserContext, Page
 
+from serving.access import RULES
+
 ALIVE = (
     "script, iframe, object, embed, base, meta[http-equiv], img, video, math, style,"
     " link:not([href='/console/style.css'])"
 )
-PARAMETERS = (
-    "/console/queue?view={}",
-    "/console/queue?model={}",
-    "/console/queue?cursor={}",
-    "/console/queue?language={}",
-    "/console/clues/{}",
-)
+PARAMETERS = {
+    "reviewer": (
+        "/console/queue?view={}",
+        "/console/queue?model={}",
+        "/console/queue?cursor={}",
+        "/console/queue?language={}",
+        "/console/clues/{}",
+    ),
+    "dispatcher": ("/console/command?office={}",),
+    "data_scientist": ("/console/scorers/{}",),
+    "steward": ("/console/records/{}",),
+}
 HANDLERS = """[...document.querySelectorAll('*')].filter(each => [...each.attributes].some(
     held => held.name.startsWith('on') || held.value.trim().startsWith('javascript:'))).length"""
 
 
-def signed_in(console: Console) -> httpx.Client:
-    """A client with a reviewer's cookie."""
-    return httpx.Client(base_url=console.url, cookies={"clues_key": console.key()}, timeout=60)
+def signed_in(console: Console, role: str = "reviewer", office: str | None = "A") -> httpx.Client:
+    """A client with a cookie of that role."""
+    cookies = {"clues_key": console.key(role, office)}
+    return httpx.Client(base_url=console.url, cookies=cookies, timeout=60)
 
 
 def form_of(client: httpx.Client, clue_id: str, to: str) -> dict[str, str]:
@@ -119,13 +127,15 @@ def test_hostile_addresses_and_keys_are_not_repeated(
         assert SHOWN[0] not in page.content()
         require_harmless(page)
     sign_in(page, console, console.key())
-    client = signed_in(console)
-    for text in SHOWN:
-        for path in PARAMETERS:
-            reply = client.get(path.format(quote(text, safe="")))
-            assert 400 <= reply.status_code < 500, (path, text)
-            for alive in ("<script", "<img", "<iframe", "onerror=", "onload="):
-                assert alive not in reply.text, (path, text)
+    for role, paths in PARAMETERS.items():
+        client = signed_in(console, role, "A" if role == "reviewer" else None)
+        for path in paths:
+            for text in SHOWN:
+                reply = client.get(path.format(quote(text, safe="")))
+                assert 400 <= reply.status_code < 500, (path, text)
+                assert reply.status_code != 403, (path, text)
+                for alive in ("<script", "<img", "<iframe", "onerror=", "onload="):
+                    assert alive not in reply.text, (path, text)
     page.goto(f"{console.url}/console/queue?view={quote(SHOWN[0], safe='')}")
     require_harmless(page)
 
@@ -145,7 +155,7 @@ def another_site(page: str) -> Iterator[str]:
             """Say nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Answer)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
@@ -161,7 +171,10 @@ def test_a_form_of_another_site_moves_nothing_and_signs_nobody_out(
     fields = "".join(f'<input name="{name}" value="{value}">' for name, value in form.items())
     page = visit.new_page()
     sign_in(page, console, console.key())
-    for path in (f"/console/clues/{clue_id}/transitions", "/console/out", "/console"):
+    digest = console.served.service.champion().digest
+    posts = [route.removeprefix("POST ") for route in RULES if route.startswith("POST /console")]
+    assert len(posts) >= 7
+    for path in (each.format(clue_id=clue_id, digest=digest) for each in posts):
         html = f'<form method="post" action="{console.url}{path}">{fields}<button>b</button></form>'
         with another_site(html) as address:
             page.goto(address)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import re
-from typing import Any
-
 import pytest
+from deciding_persons import Person, weigh
 from hamlet_scorer import write_hamlet_bundle
 from served_hamlet import NOON, Served
 
@@ -26,52 +23,11 @@ CARD = """# 标题 · Title
 """
 
 
-def weigh(served: Served, digest: str, *, passed: bool) -> None:
-    """What `clues weigh` keeps."""
-    reason = {
-        "rule": "calibration",
-        "passed": passed,
-        "title": {"zh": "概率校准", "en": "calibration"},
-        "wanted": {"zh": "至多0.05", "en": "at most 0.05"},
-        "got": {"zh": "0.09", "en": "0.09"},
-    }
-    champion = read_champion(served.home.scorers).scorer
-    note = {"scorer": digest, "champion": champion, "passed": passed, "reasons": [reason]}
-    served.home.proposals.mkdir(exist_ok=True)
-    (served.home.proposals / f"{digest}.json").write_text(json.dumps(note), "utf-8")
-
-
-class Person:
-    """A data scientist at the pages of one scorer."""
-
-    def __init__(self, served: Served, holder: str, **more: Any) -> None:
-        self.served = served
-        self.key = served.key("data_scientist", holder=holder, **more)["authorization"].split()[1]
-
-    def page(self, digest: str) -> str:
-        return str(
-            self.served.client.get(
-                f"/console/scorers/{digest}?language=en", headers=self.shown
-            ).text
-        )
-
-    @property
-    def shown(self) -> dict[str, str]:
-        return {"cookie": f"clues_key={self.key}"}
-
-    def send(self, digest: str, step: str, why: str = "", token: str = "") -> Any:
-        own = re.findall(r'name="token" value="([0-9a-f]{64})"', self.page(digest))[0]
-        return self.served.client.post(
-            f"/console/scorers/{digest}/promotion?language=en",
-            data={"token": token or own, "step": step, "why": why},
-            headers=self.shown,
-            follow_redirects=False,
-        )
-
-
 @pytest.fixture
-def better(served: Served) -> str:
-    """A second scorer, which the rule lets through."""
+def better(served: Served, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A second scorer, which the rule lets through. The trial in a process of its own is that of
+    test_promotion and of the browser's tests."""
+    monkeypatch.setattr("serving.promotion.try_bundle", lambda *_: None)
     served.service.clock = FixedClock(NOON)
     digest = write_hamlet_bundle(served.home, seed=2)
     weigh(served, digest, passed=True)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
+from deciding_persons import weigh
+from hamlet_scorer import write_hamlet_bundle
 from playwright.sync_api import Page
 from served_hamlet import Served
 
+from base.moment import Clock, FixedClock
+from dispatch.transition import move
 from serving.accounts import create
 
 SERIOUS = ("serious", "critical")
@@ -17,11 +22,13 @@ SERIOUS = ("serious", "critical")
 
 @dataclass
 class Console:
-    """The hamlet at `url`; `waiting` are clues of office A that nobody has touched yet."""
+    """The hamlet at `url`; `waiting` are clues of office A that nobody has touched yet, `of_b`
+    those of B."""
 
     served: Served
     url: str
     waiting: list[str]
+    of_b: list[str]
     passwords: dict[str, str] = field(default_factory=dict)
 
     def account(self, login: str, role: str, office: str | None = None) -> str:
@@ -47,6 +54,23 @@ class Console:
             self.move(clue_id, role, to)
         return clue_id
 
+    def overdue(self) -> str:
+        """A clue of office B that was dispatched a month ago and never accepted."""
+        clue_id, clock = self.of_b.pop(), FixedClock(self.served.service.clock.now())
+        clock.moment -= timedelta(days=30)
+        for to in ("triaged", "dispatched"):
+            move(
+                self.served.service.ledger, clue_id, to, by="k", role="dispatcher", offices=None,
+                expects=None, clock=clock,
+            )  # fmt: skip
+        return clue_id
+
+    def another_scorer(self) -> str:
+        """A second scorer, weighed beside the champion as `clues weigh` would keep it."""
+        digest = write_hamlet_bundle(self.served.home, seed=2)
+        weigh(self.served, digest, passed=True)
+        return digest
+
     def move(self, clue_id: str, role: str, to: str) -> None:
         body = {"to": to, "expects": self.stands(clue_id)["version"]}
         reply = self.served.client.post(
@@ -56,10 +80,14 @@ class Console:
         )
         assert reply.status_code == 200, reply.text
 
-    def stands(self, clue_id: str) -> dict[str, Any]:
+    @property
+    def clock(self) -> Clock:
+        return self.served.service.clock
+
+    def stands(self, clue_id: str, office: str = "A") -> dict[str, Any]:
         path = f"/v1/clues/{clue_id}/history"
         found: dict[str, Any] = self.served.client.get(
-            path, headers=self.served.kept_key("reviewer", "A")
+            path, headers=self.served.kept_key("reviewer", office)
         ).json()
         return found
 

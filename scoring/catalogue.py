@@ -1,0 +1,173 @@
+"""The catalogue: what is held, how good it was over time, and who uses which column of it.
+
+A supervision model uses the columns its SQL reads; a feature those it counts, filters and joins by;
+a scorer those of its features. So a steward sees what a changed column would touch.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from clues.clue import clue_column_types
+from clues.permitted import SYSTEM_COLUMNS
+from clues.register import read_clues
+from clues.supervision import SupervisionModel, load_supervision_models
+from features.condition import columns_used
+from features.declared import declared_features
+from features.definition import Feature
+from governance.holdings import Held, held
+from governance.home import Home
+from scoring.bundle import read_manifest
+from scoring.champion import find_champion
+
+CLUES = "clues"
+Column = tuple[str, str]  # record set, column
+USERS = ("supervision_models", "features", "scorers")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One record set, or the clues. `quality`: its batches, the oldest first; `columns`: each with
+    its type, its classification and the names of those who use it."""
+
+    record_set: str
+    title: Mapping[str, str]
+    owner: str | None
+    rows: int
+    quarantined: int
+    quarantined_share: float | None
+    happened_until: datetime | None
+    known_until: datetime | None
+    last_batch_at: datetime | None
+    quality: tuple[dict[str, Any], ...]
+    columns: tuple[dict[str, Any], ...]
+
+
+def catalogue(home: Home) -> list[Entry]:
+    """Every record set in alphabetical order, then the clues."""
+    users = _users(home)
+    entries = [_of_records(held(home, name), users) for name in home.jurisdiction.contracts]
+    return [*entries, _of_clues(home, users)]
+
+
+def scorers_of(home: Home) -> dict[str, tuple[str, ...]]:
+    """Digest of each scorer in the home -> its features. The champion stands first."""
+    champion = find_champion(home.scorers)
+    first = champion.scorer if champion else ""
+    folders = [path.parent for path in home.scorers.glob("*/manifest.json")]
+    found: dict[str, tuple[str, ...]] = {}
+    for folder in sorted(folders, key=lambda each: (each.name != first, each.name)):
+        found[folder.name] = tuple(each.name for each in read_manifest(folder).features)
+    return found
+
+
+def columns_of(feature: Feature) -> set[Column]:
+    """Every column a feature looks at: of the clue, and of the records it is computed from."""
+    clue = {feature.column} if feature.grouping is None else {feature.of}
+    used = {(CLUES, name) for name in clue if name is not None}
+    grouping = feature.grouping
+    if grouping is None:
+        return used or {(CLUES, "raised_at")}
+    used |= {(CLUES, ours) for ours, _ in grouping.key}
+    theirs = {name for _, name in grouping.key} | columns_used(grouping.where)
+    if feature.ratio is not None:
+        theirs |= columns_used(feature.ratio.numerator)
+        for step in feature.ratio.ladder:
+            used |= {(CLUES, ours) for ours in step}
+            theirs |= set(step.values())
+    elif feature.column is not None:
+        theirs.add(feature.column)
+    return used | {(grouping.source, name) for name in theirs}
+
+
+Users = Mapping[Column, Mapping[str, list[str]]]
+
+
+def _users(home: Home) -> Users:
+    users: dict[Column, dict[str, list[str]]] = defaultdict(lambda: {each: [] for each in USERS})
+    for model in load_supervision_models(home.jurisdiction):
+        for column in _read_by(model):
+            users[column]["supervision_models"].append(model.name)
+    features = {feature.name: columns_of(feature) for feature in declared_features(home).features}
+    for name, columns in features.items():
+        for column in columns:
+            users[column]["features"].append(name)
+    for digest, names in scorers_of(home).items():
+        for column in {each for name in names for each in features.get(name, ())}:
+            users[column]["scorers"].append(digest)
+    return users
+
+
+def _read_by(model: SupervisionModel) -> Iterable[Column]:
+    for record_set, columns in model.columns.items():
+        yield from ((record_set, name) for name in columns if name not in SYSTEM_COLUMNS)
+
+
+def _of_records(found: Held, users: Users) -> Entry:
+    contract = found.contract
+    name, newest = contract.record_set, found.newest
+    return Entry(
+        record_set=name,
+        title=contract.title.model_dump(),
+        owner=getattr(getattr(contract, "terms", None), "owner", None),
+        rows=found.rows,
+        quarantined=found.quarantined,
+        quarantined_share=_rounded(found.refused_share),
+        happened_until=found.happened_until,
+        known_until=found.known_until,
+        last_batch_at=newest.at if newest else None,
+        quality=tuple(
+            {
+                "batch": batch.batch,
+                "at": batch.at,
+                "admitted": batch.admitted,
+                "quarantined": batch.quarantined,
+                "quarantined_share": _share(batch.quarantined, batch.admitted),
+            }
+            for batch in reversed(found.batches)
+        ),
+        columns=tuple(
+            _column((name, each.name), each.type, each.classification, users)
+            for each in contract.columns
+        ),
+    )
+
+
+def _of_clues(home: Home, users: Users) -> Entry:
+    rows = read_clues(home)
+    classified = home.jurisdiction.clue_classifications
+    moments = [each for each in rows["raised_at"].to_pylist() if each is not None]
+    latest = max(moments, default=None)
+    return Entry(
+        record_set=CLUES,
+        title={"zh": "线索", "en": "clues"},
+        owner=None,
+        rows=rows.num_rows,
+        quarantined=0,
+        quarantined_share=None,
+        happened_until=latest,
+        known_until=latest,
+        last_batch_at=None,
+        quality=(),
+        columns=tuple(
+            _column((CLUES, name), kind, classified.get(name, "internal"), users)
+            for name, kind in clue_column_types(home.jurisdiction).items()
+        ),
+    )
+
+
+def _column(column: Column, kind: str, classification: str, users: Users) -> dict[str, Any]:
+    used = users.get(column, {each: [] for each in USERS})
+    return {"name": column[1], "type": kind, "classification": classification, **used}
+
+
+def _share(part: int, rest: int) -> float | None:
+    return _rounded(part / (part + rest)) if part + rest else None
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 4)
