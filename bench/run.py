@@ -17,6 +17,7 @@ from bench import (
     http,
     online,
     queue,
+    raising,
     spark,
     tuning,
 )
@@ -39,6 +40,8 @@ SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "http.by_subject": http.by_subject,
     "batch": batch.comparisons,
     "queue.million": queue.million,
+    "raise.history": raising.history,
+    "raise.large": raising.large,
 }
 
 
