@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     ledger_url: str | None = None
     # Another MLflow store than the home's SQLite file.
     tracking_uri: str | None = None
+    # Servers that records are pulled from, as JSON {"server of the contract": "postgresql://..."}.
+    pull_urls: dict[str, str] = {}
     # Memory DuckDB may take before it spills to the home's folder.
     memory_limit: str = "2GB"
     # Seconds that one statement of a supervision model may take.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from governance.home import Home
     from governance.intake import Receipt
 
-Files = Annotated[list[Path], typer.Argument(help="csv, csv.gz, jsonl or parquet files.")]
+FilesOrNone = Annotated[
+    list[Path] | None, typer.Argument(help="csv, csv.gz, jsonl or parquet files.")
+]
 
 
 @answers
@@ -87,20 +90,28 @@ def simulate(
 @answers
 def admit(
     record_set: Annotated[str, typer.Argument(help="A record set of the jurisdiction.")],
-    files: Files,
+    files: FilesOrNone = None,
+    pull: Annotated[bool, typer.Option(help="Fetch by the contract's query.")] = False,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> dict[str, Any]:
     """Admit files as one batch: every row is admitted, quarantined, or known already."""
+    from base.errors import Refused
     from base.moment import WallClock
     from base.progress import Stages
     from governance.home import Home
     from governance.intake import admit as admit_files
+    from governance.pull import admit_pulled
 
+    if pull == bool(files):
+        raise Refused(wanted="files, or --pull", got="both or neither", cure="give one")
     opened = Home.open(home)
     with Stages().stage(f"admit {record_set}") as bar:
         clock = WallClock(opened.jurisdiction.timezone)
-        receipt = admit_files(opened, record_set, files, clock, bar)
+        if pull:
+            receipt = admit_pulled(opened, record_set, clock, bar)
+        else:
+            receipt = admit_files(opened, record_set, files or [], clock, bar)
     _tell_admitted(opened, receipt)
     for notice in receipt.notices:
         tell(str(notice))
@@ -117,10 +128,14 @@ def quarantine(
     as_json: JsonOption = False,
 ) -> dict[str, Any]:
     """What a record set could not use, row by row, with the reasons."""
+    from base.moment import WallClock
+    from cli.governing import note_read_here
     from governance.home import Home
     from governance.quarantine import read
 
-    return {"rows": read(Home.open(home), record_set)}
+    opened = Home.open(home)
+    clock = WallClock(opened.jurisdiction.timezone)
+    return {"rows": read(opened, record_set, partial(note_read_here, opened, clock=clock))}
 
 
 @answers

@@ -11,6 +11,7 @@ from cli import (
     declaring,
     dispatching,
     exchanging,
+    governing,
     intake,
     keeping,
     learning,
@@ -37,6 +38,10 @@ app.command("init")(intake.init)
 app.command("simulate")(intake.simulate)
 app.command("admit")(intake.admit)
 app.command("quarantine")(intake.quarantine)
+app.command("receipts")(governing.receipts)
+app.command("quality")(governing.quality)
+app.command("freshness")(governing.freshness)
+app.command("retention")(governing.retention)
 app.command("raise")(intake.raise_clues)
 app.command("check-model")(declaring.check_model)
 app.command("models")(declaring.models)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from base.bilingual import Language
+from governance.access import masked_value
 from governance.checks import quoted
 from governance.home import Home
 from governance.reading import Records
-from serving.clearance import masked_value
 
 RECORDS_SHOWN = 50
 
