@@ -15,6 +15,7 @@ from cli import (
     intake,
     keeping,
     learning,
+    monitoring,
     promoting,
     replaying,
     working,
@@ -63,6 +64,7 @@ app.command("explain")(working.explain)
 app.command("what-if")(dispatching.what_if)
 app.command("dispatch")(dispatching.dispatch)
 app.command("overdue")(dispatching.overdue)
+app.command("monitor")(monitoring.monitor)
 app.command("deliver")(exchanging.deliver)
 app.command("outbox")(exchanging.outbox)
 app.command("webhook-key")(exchanging.webhook_key)
