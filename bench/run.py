@@ -10,6 +10,7 @@ from pathlib import Path
 from bench import (
     batch,
     chicago,
+    console,
     equal,
     explain,
     fastprop,
@@ -39,6 +40,7 @@ SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "http.by_subject": http.by_subject,
     "batch": batch.comparisons,
     "queue.million": queue.million,
+    "console": console.comparisons,
 }
 
 
