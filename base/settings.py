@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     ledger_url: str | None = None
     # Another MLflow store than the home's SQLite file.
     tracking_uri: str | None = None
+    # Servers that records are pulled from, as JSON {"server of the contract": "postgresql://..."}.
+    pull_urls: dict[str, str] = {}
     # Memory DuckDB may take before it spills to the home's folder.
     memory_limit: str = "2GB"
     # Seconds that one statement of a supervision model may take.
@@ -46,6 +48,8 @@ class Settings(BaseSettings):
     scores_kept: Literal["before_reply", "behind"] = "before_reply"
     # Who else is told of clues; none: the jurisdiction's exchange.yaml.
     exchange: Path | None = None
+    # Where OpenLineage events go: a file (JSON lines) or an address; none: nowhere.
+    openlineage: str | None = None
     # Where traces are sent (OTLP over HTTP); none: no traces.
     otel_endpoint: str | None = None
     # The identity provider whose tokens are taken (`iss`); none: keys only.

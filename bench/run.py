@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench import (
+    admit,
     batch,
     chicago,
     console,
@@ -39,6 +40,7 @@ SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "http.careful": http.comparisons,
     "http.by_subject": http.by_subject,
     "batch": batch.comparisons,
+    "admit": admit.comparisons,
     "queue.million": queue.million,
     "console": console.comparisons,
 }

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.options import DEFAULT_HOME, HomeOption, JsonOption, answers, tell
 
-Files = Annotated[list[Path], typer.Argument(help="csv, csv.gz, jsonl or parquet files.")]
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from governance.home import Home
+    from governance.intake import Receipt
+
+FilesOrNone = Annotated[
+    list[Path] | None, typer.Argument(help="csv, csv.gz, jsonl or parquet files.")
+]
 
 
 @answers
@@ -22,12 +31,14 @@ def init(
     """Make a home for a jurisdiction, after checking everything its folder declares."""
     from clues.clue import clue_column_types, source_types
     from clues.supervision import load_supervision_models
+    from dispatch.exchange.destinations import declared_exchange
     from dispatch.life_cycle import load_deadlines
     from dispatch.offices import load_offices
     from dispatch.rules import load_dispatch_rules
     from features.definition import load_features
     from governance.home import Home
     from governance.jurisdiction import load_jurisdiction
+    from scoring.watch_rules import load_watch_rules
     from training.experiment import load_experiments
     from training.promotion_rule import load_promotion_rule
 
@@ -42,6 +53,8 @@ def init(
     load_dispatch_rules(loaded.folder)
     load_promotion_rule(loaded.folder)
     load_deadlines(loaded.folder)
+    load_watch_rules(loaded.folder)
+    declared_exchange(loaded.folder)
     experiments = load_experiments(loaded.folder / "experiments")
     Home.create(home, loaded)
     return {
@@ -81,20 +94,29 @@ def simulate(
 @answers
 def admit(
     record_set: Annotated[str, typer.Argument(help="A record set of the jurisdiction.")],
-    files: Files,
+    files: FilesOrNone = None,
+    pull: Annotated[bool, typer.Option(help="Fetch by the contract's query.")] = False,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> dict[str, Any]:
     """Admit files as one batch: every row is admitted, quarantined, or known already."""
+    from base.errors import Refused
     from base.moment import WallClock
     from base.progress import Stages
     from governance.home import Home
     from governance.intake import admit as admit_files
+    from governance.pull import admit_pulled
 
+    if pull == bool(files):
+        raise Refused(wanted="files, or --pull", got="both or neither", cure="give one")
     opened = Home.open(home)
     with Stages().stage(f"admit {record_set}") as bar:
         clock = WallClock(opened.jurisdiction.timezone)
-        receipt = admit_files(opened, record_set, files, clock, bar)
+        if pull:
+            receipt = admit_pulled(opened, record_set, clock, bar)
+        else:
+            receipt = admit_files(opened, record_set, files or [], clock, bar)
+    _tell_admitted(opened, receipt)
     for notice in receipt.notices:
         tell(str(notice))
     if record_set == "outcomes" and receipt.quarantined:
@@ -110,10 +132,14 @@ def quarantine(
     as_json: JsonOption = False,
 ) -> dict[str, Any]:
     """What a record set could not use, row by row, with the reasons."""
+    from base.moment import WallClock
+    from cli.governing import note_read_here
     from governance.home import Home
     from governance.quarantine import read
 
-    return {"rows": read(Home.open(home), record_set)}
+    opened = Home.open(home)
+    clock = WallClock(opened.jurisdiction.timezone)
+    return {"rows": read(opened, record_set, partial(note_read_here, opened, clock=clock))}
 
 
 @answers
@@ -146,7 +172,53 @@ def raise_clues(
         raise Refused(wanted="all supervision models together", got="some", cure=cure)
     with Stages().stage("raise") as bar:
         raised = raise_until(opened, moment, bar)
+    _tell_raised(opened, moment, sum(count.raised for count in raised.values()))
     return {name: asdict(count) for name, count in raised.items()}
+
+
+def _tell_raised(home: Home, moment: datetime, rows: int) -> None:
+    """To a lineage collector, if there is one: what was read, and what was written."""
+    from base.moment import WallClock
+    from clues.clue import clue_column_types
+    from clues.sandbox import columns_read
+    from clues.supervision import load_supervision_models
+    from governance.openlineage import Dataset, tell_run
+
+    declared = home.jurisdiction
+    read = columns_read(load_supervision_models(declared))
+    types = {name: declared.contract(name).types for name in read}
+    told = tell_run(
+        declared,
+        "raise",
+        moment.isoformat(),
+        WallClock(declared.timezone),
+        inputs=[
+            Dataset(name, {each: types[name].get(each, "system") for each in sorted(columns)})
+            for name, columns in sorted(read.items())
+        ],
+        outputs=[Dataset("clues", clue_column_types(declared), rows)],
+    )
+    if told:
+        tell(told)
+
+
+def _tell_admitted(home: Home, receipt: Receipt) -> None:
+    """The same of a batch."""
+    from base.moment import WallClock
+    from governance.openlineage import Dataset, tell_run
+
+    contract = home.jurisdiction.contract(receipt.record_set)
+    columns = {column.name: column.type for column in contract.columns}
+    told = tell_run(
+        home.jurisdiction,
+        f"admit.{receipt.record_set}",
+        receipt.batch,
+        WallClock(home.jurisdiction.timezone),
+        inputs=[Dataset(name, {}, is_file=True) for name in receipt.files],
+        outputs=[Dataset(receipt.record_set, columns, receipt.admitted)],
+    )
+    if told:
+        tell(told)
 
 
 @answers

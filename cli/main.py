@@ -11,9 +11,11 @@ from cli import (
     declaring,
     dispatching,
     exchanging,
+    governing,
     intake,
     keeping,
     learning,
+    monitoring,
     promoting,
     replaying,
     working,
@@ -37,6 +39,10 @@ app.command("init")(intake.init)
 app.command("simulate")(intake.simulate)
 app.command("admit")(intake.admit)
 app.command("quarantine")(intake.quarantine)
+app.command("receipts")(governing.receipts)
+app.command("quality")(governing.quality)
+app.command("freshness")(governing.freshness)
+app.command("retention")(governing.retention)
 app.command("raise")(intake.raise_clues)
 app.command("check-model")(declaring.check_model)
 app.command("models")(declaring.models)
@@ -58,6 +64,7 @@ app.command("explain")(working.explain)
 app.command("what-if")(dispatching.what_if)
 app.command("dispatch")(dispatching.dispatch)
 app.command("overdue")(dispatching.overdue)
+app.command("monitor")(monitoring.monitor)
 app.command("deliver")(exchanging.deliver)
 app.command("outbox")(exchanging.outbox)
 app.command("webhook-key")(exchanging.webhook_key)

@@ -27,7 +27,7 @@ from governance.engine import connect
 from governance.jurisdiction import Jurisdiction
 from governance.reading import Records
 from governance.source import from_table
-from governance.staging import stage
+from governance.staging import Judge, referred_times_sql
 
 Value = str | int | float | bool | date | datetime | None
 Row = dict[str, Value]
@@ -188,19 +188,20 @@ def _judged(
     loose = replace(contract, columns=tuple(_optional(c, texts) for c in contract.columns))
     if isinstance(contract.happened_at, Reference):
         judge.register("referred_rows", _referred(contract.happened_at, others, where))
-    checks = stage(judge, loose, from_table(where, pa.table(texts)), 0)
-    bad = judge.execute(
-        "SELECT source_row, reasons FROM staged_0 WHERE len(reasons) > 0"
-    ).fetchall()
+        times = referred_times_sql(contract.happened_at, "referred_rows")
+        judge.execute(f"CREATE OR REPLACE TEMP TABLE referred_times AS {times}")
+    for block in from_table(where, pa.table(texts)).blocks():
+        Judge(judge, loose).judge(block)
+    bad = judge.execute("SELECT source_row, reasons FROM judged WHERE bad").fetchall()
     if bad:
         raise Refused.gather(
-            Fault(check.wanted, "another value", check.cure, f"{where} {row}: {check.column}")
+            Fault(told["wanted"], "another value", told["cure"], f"{where} {row}: {told['column']}")
             for row, reasons in bad
-            for check in (checks[number] for number in reasons)
+            for told in reasons
         )
     _require_times(judge, where)
     names = ", ".join(quoted(column.name) for column in contract.columns)
-    typed = f"SELECT happened_at, known_at, {names} FROM staged_0 ORDER BY source_row"
+    typed = f"SELECT happened_at, known_at, {names} FROM judged ORDER BY source_row"
     return judge.sql(typed).to_arrow_table()
 
 
@@ -229,7 +230,7 @@ def _referred(reference: Reference, others: Mapping[str, pa.Table], where: str) 
 
 def _require_times(connection: duckdb.DuckDBPyConnection, where: str) -> None:
     """A record without its times is never seen: the example would find nothing, and say nothing."""
-    timeless = "SELECT source_row FROM staged_0 WHERE happened_at IS NULL OR known_at IS NULL"
+    timeless = "SELECT source_row FROM judged WHERE happened_at IS NULL OR known_at IS NULL"
     for (row,) in connection.execute(timeless).fetchall():
         wanted = "the columns that say when it happened and when it was known"
         cure = "give them: a record without its times is never seen"

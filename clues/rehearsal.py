@@ -12,7 +12,7 @@ import duckdb
 
 from governance.checks import quoted
 from governance.jurisdiction import OPEN, Jurisdiction
-from governance.staging import MASK
+from governance.staging import shape_sql
 
 # Of the clue's fixed columns: which subject and which of its matters could name a person.
 HIDDEN = ("subject_id", "ground_key")
@@ -40,9 +40,7 @@ def told_samples(
     masked = hidden_columns(jurisdiction)
     own = [*HIDDEN, *jurisdiction.clue_columns]
     shown = ", ".join(
-        f"{MASK.format(quoted(name) + '::VARCHAR')} AS {quoted(name)}"
-        if name in masked
-        else quoted(name)
+        f"{shape_sql(quoted(name))} AS {quoted(name)}" if name in masked else quoted(name)
         for name in own
     )
     rows = connection.execute(

@@ -17,7 +17,7 @@ from base.errors import Conflict, NotFound, Refused, nearest
 from governance.checks import quoted
 from governance.contract import load_contract
 from governance.jurisdiction import NAME, Jurisdiction
-from governance.source import read_source
+from governance.source import read_whole
 
 TEMPLATE = Path(__file__).resolve().parent / "templates" / "jurisdiction"
 PLACEHOLDER = "JURISDICTION"
@@ -113,7 +113,7 @@ def new_record_set(
     if (known_at is None) == (latency_days is None):
         cure = "say when a record becomes known: one column, or days after it happened"
         raise Refused(wanted="--known-at or --latency-days", got="both or neither", cure=cure)
-    rows = read_source(file).rows.drop_columns(["source_row"])
+    rows = read_whole(file).rows.drop_columns(["source_row"])
     for column in filter(None, (key, happened_at, known_at)):
         if column not in rows.column_names:
             cure = nearest(column, rows.column_names)

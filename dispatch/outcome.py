@@ -24,7 +24,7 @@ from governance.checks import quoted
 from governance.contract import Contract
 from governance.home import Home
 from governance.intake import Receipt, admit_sources
-from governance.source import Source, read_source
+from governance.source import WholeSource, read_whole
 from scoring.ledger.opening import open_ledger, writing
 
 RECORD_SET = "outcomes"
@@ -42,7 +42,7 @@ def take_outcomes(home: Home, file: Path, clock: Clock, *, by: str = PLATFORM) -
     no outcomes or no clue was raised.
     """
     require_outcomes(home)
-    source = read_source(file)
+    source = read_whole(file)
     receipt = admit_outcomes(home, source, require_clues(home), clock)
     with writing(open_ledger(home.ledger_url)) as connection:
         settle_source(connection, home, source, clock, by=by)
@@ -60,7 +60,7 @@ def require_outcomes(home: Home) -> Contract:
     return home.jurisdiction.contract(RECORD_SET)
 
 
-def admit_outcomes(home: Home, source: Source, clues: pa.Table, clock: Clock) -> Receipt:
+def admit_outcomes(home: Home, source: WholeSource, clues: pa.Table, clock: Clock) -> Receipt:
     """Admit the rows of a source about `clues`; one about any other clue is refused."""
     contract = require_outcomes(home)
     columns = [column.name for column in contract.columns]
@@ -69,7 +69,7 @@ def admit_outcomes(home: Home, source: Source, clues: pa.Table, clock: Clock) ->
 
 
 def settle_source(
-    connection: sa.Connection, home: Home, source: Source, clock: Clock, *, by: str
+    connection: sa.Connection, home: Home, source: WholeSource, clock: Clock, *, by: str
 ) -> int:
     """Events for what the records say now of the clues that a source names."""
     if "clue_id" not in source.rows.column_names:
@@ -93,7 +93,7 @@ def told_receipt(receipt: Receipt) -> dict[str, Any]:
     }
 
 
-def _with_clue_columns(source: Source, clues: pa.Table, columns: list[str]) -> pa.Table:
+def _with_clue_columns(source: WholeSource, clues: pa.Table, columns: list[str]) -> pa.Table:
     """The file's rows, in their order, with the columns of the clue each one is about.
 
     Only what the contract of `outcomes` names; a row of an unknown clue gets nulls. What the file

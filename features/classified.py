@@ -11,6 +11,7 @@ from functools import cache
 
 from features.condition import columns_used
 from features.definition import Feature, FeatureSet
+from governance.access import classifications as classifications_of
 from governance.jurisdiction import Jurisdiction
 
 INTERNAL = "internal"
@@ -28,10 +29,7 @@ def classifications(feature: Feature, jurisdiction: Jurisdiction) -> frozenset[s
 
 def column_classifications(jurisdiction: Jurisdiction, record_set: str) -> dict[str, str]:
     """Column -> classification of a record set, or of the clues."""
-    if record_set == "clues":
-        return jurisdiction.clue_classifications
-    contract = jurisdiction.contract(record_set)
-    return {column.name: column.classification for column in contract.columns}
+    return classifications_of(jurisdiction, record_set)
 
 
 def masked_features(

@@ -6,6 +6,7 @@ the exact form first, and a value that does not survive is a reason, never a sil
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -24,8 +25,23 @@ INTEGER_TEXT = r"[+-]?[0-9]{1,18}"
 NUMBER_TEXT = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
 ISO_FORMS = {
     "date": ("%Y-%m-%d",),
-    "timestamp": ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"),
+    "timestamp": (
+        "%Y-%m-%d %H:%M:%S",
+        "%Y-%m-%dT%H:%M:%S",
+        "%Y-%m-%d",
+        "%Y-%m-%d %H:%M:%S.%f",
+        "%Y-%m-%dT%H:%M:%S.%f",
+    ),
 }
+# Control characters (but tab and line breaks), soft hyphen, zero width, marks of direction, BOM,
+# and tags.
+UNSEEN = (
+    r"[\x{0}-\x{8}\x{B}\x{C}\x{E}-\x{1F}\x{7F}-\x{9F}\x{AD}\x{61C}\x{180E}\x{200B}-\x{200F}"
+    r"\x{2028}-\x{202E}\x{2060}-\x{206F}\x{FEFF}\x{FFF9}-\x{FFFD}\x{E0000}-\x{E007F}]"
+)
+# A cell that begins with = is one; with @, + or - if something is called or piped in it.
+FORMULA = r"^(=|[@+-][^0-9]*[(|!])"
+BEGINS_WITH_DIGIT = frozenset({"%Y", "%y", "%m", "%d", "%H"})
 FORM_WORDS = {
     "integer": "a whole number",
     "number": "a finite number",
@@ -44,6 +60,15 @@ class Check:
     cure: str
 
 
+@dataclass(frozen=True)
+class Look:
+    """What the values of a text column may hold, by a look at all their bytes at once."""
+
+    spaces: bool = True
+    formula: bool = True
+    unseen: bool = True
+
+
 def quoted(name: str) -> str:
     """A name as a SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
@@ -54,44 +79,77 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def given(name: str) -> str:
+    """The column that holds what came in for `name`: text without the spaces around it, or NULL."""
+    return quoted(f"given:{name}")
+
+
 def typed_expression(column: Column, arrived: pa.DataType | None) -> str:
-    """SQL that gives the column's typed value, or NULL where the value has not its form."""
-    if column.transform is not None:
-        return f"({column.transform})"
-    if arrived is None:
-        return f"NULL::{SQL_TYPES[column.type]}"
-    name = quoted(column.name)
-    if pa.types.is_string(arrived) or pa.types.is_large_string(arrived):
-        return _from_text(column, f"trim({name})")
+    """SQL over the given value: the column's typed value, or NULL where it has not its form."""
+    kind, value = SQL_TYPES[column.type], given(column.name)
+    if arrived is None or pa.types.is_null(arrived):
+        return f"NULL::{kind}"
+    if pa.types.is_string(arrived):
+        return _from_text(column, value)
+    if not convertible(arrived, column):
+        return f"NULL::{kind}"
     if column.type == "integer" and pa.types.is_floating(arrived):
-        whole = f"isfinite({name}) AND {name} = trunc({name}) AND abs({name}) < 9e15"
-        return f"CASE WHEN {whole} THEN {name}::BIGINT END"
-    if column.type == "number" and pa.types.is_floating(arrived):
-        return f"CASE WHEN isfinite({name}) THEN {name}::DOUBLE END"
+        whole = f"isfinite({value}) AND {value} = trunc({value}) AND abs({value}) < 9e15"
+        return f"CASE WHEN {whole} THEN {value}::BIGINT END"
+    if column.type == "number":
+        return f"CASE WHEN isfinite({value}::DOUBLE) THEN {value}::DOUBLE + 0.0 END"
     if column.type == "date":
-        midnight = (
-            f"TRY_CAST({name} AS TIMESTAMP) = date_trunc('day', TRY_CAST({name} AS TIMESTAMP))"
+        moment = f"TRY_CAST({value} AS TIMESTAMP)"
+        return _in_calendar(
+            f"CASE WHEN {moment} = date_trunc('day', {moment}) THEN {moment}::DATE END"
         )
-        return f"CASE WHEN {midnight} THEN TRY_CAST({name} AS DATE) END"
-    return f"TRY_CAST({name} AS {SQL_TYPES[column.type]})"
+    if column.type == "timestamp":
+        return _in_calendar(f"TRY_CAST({value} AS TIMESTAMP)")
+    return f"TRY_CAST({value} AS {kind})"
+
+
+def convertible(arrived: pa.DataType, column: Column) -> bool:
+    """Whether a typed value can be taken as the column's without guessing what was meant."""
+    types = pa.types
+    if types.is_nested(arrived) or types.is_binary(arrived) or types.is_large_binary(arrived):
+        return False
+    if column.type in ("date", "timestamp"):
+        return bool(types.is_date(arrived) or types.is_timestamp(arrived))
+    if column.type == "boolean":
+        return bool(types.is_boolean(arrived) or types.is_integer(arrived))
+    if column.type in ("integer", "number"):
+        return bool(types.is_integer(arrived) or types.is_floating(arrived))
+    return not types.is_floating(arrived)
 
 
 def _from_text(column: Column, text: str) -> str:
     if column.type == "string":
         return text
     if column.type in ("date", "timestamp"):
-        forms = ", ".join(literal(form) for form in column.formats or ISO_FORMS[column.type])
-        parsed = f"try_strptime({text}, [{forms}])"
-        return f"{parsed}::DATE" if column.type == "date" else parsed
+        declared = column.formats or ISO_FORMS[column.type]
+        forms = ", ".join(literal(form) for form in declared)
+        # The engine reads 'infinity' and 'epoch' as days of 1900; a moment written out has digits.
+        begins = all(form[:2] in BEGINS_WITH_DIGIT for form in declared)
+        digits = f"{text} BETWEEN '0' AND ':'" if begins else f"regexp_matches({text}, '[0-9]')"
+        parsed = f"CASE WHEN {digits} THEN try_strptime({text}, [{forms}]) END"
+        return _in_calendar(f"{parsed}::DATE" if column.type == "date" else parsed)
     if column.type == "boolean":
         return (
-            f"CASE lower({text}) WHEN 'true' THEN true WHEN '1' THEN true "
-            f"WHEN 'false' THEN false WHEN '0' THEN false END"
+            f"CASE WHEN lower({text}) IN ('true', 't', '1') THEN true "
+            f"WHEN lower({text}) IN ('false', 'f', '0') THEN false END"
         )
     form = INTEGER_TEXT if column.type == "integer" else NUMBER_TEXT
     cast = f"TRY_CAST({text} AS {SQL_TYPES[column.type]})"
-    finite = f" AND isfinite({cast})" if column.type == "number" else ""
-    return f"CASE WHEN regexp_full_match({text}, '{form}'){finite} THEN {cast} END"
+    if column.type == "integer":
+        return f"CASE WHEN regexp_full_match({text}, '{form}') THEN {cast} END"
+    return (
+        f"CASE WHEN regexp_full_match({text}, '{form}') AND isfinite({cast}) THEN {cast} + 0.0 END"
+    )
+
+
+def _in_calendar(value: str) -> str:
+    """A year of two digits is read as one of the first century: no year before 1000 was meant."""
+    return f"CASE WHEN year({value}) BETWEEN 1000 AND 9999 THEN {value} END"
 
 
 def wanted_form(column: Column) -> str:
@@ -102,37 +160,51 @@ def wanted_form(column: Column) -> str:
     return FORM_WORDS[column.type]
 
 
-def checks(contract: Contract, arrived: dict[str, pa.DataType]) -> list[Check]:
+def checks(
+    contract: Contract, arrived: dict[str, pa.DataType], looked_at: Mapping[str, Look] | None = None
+) -> list[Check]:
     """Every reason a row of this contract may be quarantined for, in column order.
 
-    In the conditions a raw value is `arrived."col"`, a typed value plainly `"col"`.
+    In the conditions what came in is `given(column)`, a typed value plainly `"column"`. What a
+    look at a column's bytes has ruled out is not asked of its rows.
     """
     found: list[Check] = []
     for column in contract.columns:
-        found += _column_checks(column, column.name in arrived)
+        look = (looked_at or {}).get(column.name, Look())
+        found += _column_checks(column, arrived.get(column.name), look)
     return found + _time_checks(contract)
 
 
-def _column_checks(column: Column, present: bool) -> list[Check]:
-    raw, typed = f"arrived.{quoted(column.name)}", quoted(column.name)
+def _column_checks(column: Column, arrived: pa.DataType | None, look: Look) -> list[Check]:
+    came, typed = given(column.name), quoted(column.name)
+    text = arrived is not None and pa.types.is_string(arrived)
     found = []
-    if present:
-        given = f"{raw} IS NOT NULL AND trim({raw}::VARCHAR) <> ''"
+    if arrived is not None and not (text and column.type == "string"):
         declare = (
             " or declare the form in `formats`" if column.type in ("date", "timestamp") else ""
         )
-        found.append(
-            Check(
-                column.name,
-                f"{given} AND {typed} IS NULL",
-                wanted_form(column),
-                f"mend the value at its source{declare}",
-            )
-        )
+        bad = f"{came} IS NOT NULL AND {typed} IS NULL"
+        cure = f"mend the value at its source{declare}"
+        found.append(Check(column.name, bad, wanted_form(column), cure))
     if column.required:
-        empty = f"({raw} IS NULL OR trim({raw}::VARCHAR) = '')" if present else f"{typed} IS NULL"
+        empty = f"{came} IS NULL" if column.transform is None else f"{typed} IS NULL"
         found.append(Check(column.name, empty, "a value", "fill it at its source"))
+    if text and column.type == "string":
+        found += _text_checks(column.name, typed, look)
     return found + _bound_checks(column, typed)
+
+
+def _text_checks(name: str, typed: str, look: Look) -> list[Check]:
+    """What looks like one text and is another, and what a spreadsheet would run."""
+    found = []
+    if look.formula:
+        bad = f"regexp_matches({typed}, {literal(FORMULA)})"
+        found.append(Check(name, bad, "text, not a formula", "export values, not formulas"))
+    if look.unseen:
+        bad = f"regexp_matches({typed}, {literal(UNSEEN)})"
+        cure = "take the characters out that cannot be seen"
+        found.append(Check(name, bad, "visible characters", cure))
+    return found
 
 
 def _bound_checks(column: Column, typed: str) -> list[Check]:
@@ -179,9 +251,8 @@ def _time_checks(contract: Contract) -> list[Check]:
     return found
 
 
-def reasons_sql(found: list[Check]) -> str:
-    """SQL for a row's reasons: a list of check numbers, empty for a good row."""
+def bad_sql(found: list[Check]) -> str:
+    """SQL that is true for a row with any reason against it."""
     if not found:
-        return "[]::INTEGER[]"
-    cases = ", ".join(f"CASE WHEN {check.bad} THEN {i} END" for i, check in enumerate(found))
-    return f"list_filter([{cases}], lambda x: x IS NOT NULL)"
+        return "false"
+    return f"coalesce({' OR '.join(f'({check.bad})' for check in found)}, false)"

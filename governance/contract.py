@@ -10,6 +10,8 @@ The dialect is ODCS with these custom properties, all explained in docs/declare.
   read it) and `overwritten` (true: the sender changes it later without a trace, so it is stored
   and shown but no feature and no supervision model may use it).
 
+Owner, legal ground, retention, freshness, quality, drift and pull: `governance/terms.py`.
+
 A property with the standard's `transformLogic` (a SQL expression over the other columns) is
 computed here and not expected in the file.
 
@@ -19,7 +21,7 @@ computed here and not expected in the file.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -35,12 +37,14 @@ from pydantic import BaseModel, ValidationError
 from base.bilingual import Bilingual
 from base.declared import read_yaml
 from base.errors import Fault, Refused, nearest
+from governance.terms import Terms, read_terms, terms_faults
 
 ColumnType = Literal["integer", "number", "string", "date", "timestamp", "boolean"]
 COLUMN_TYPES: tuple[str, ...] = get_args(ColumnType)
 SYSTEM_COLUMNS = ("record_no", "happened_at", "known_at", "retracted_at", "batch", "row_digest")
-SCHEMA_PROPERTIES = {"happenedAt", "happenedAtBy", "knownAt"}
-COLUMN_PROPERTIES = {"formats", "outcome", "overwritten"}
+SCHEMA_PROPERTIES = {"happenedAt", "happenedAtBy", "knownAt", "drift", "unitJumpBy", "pull"}
+COLUMN_PROPERTIES = {"formats", "outcome", "overwritten", "category"}
+CONTRACT_PROPERTIES = {"legalGround"}
 LATENCY_UNITS = {"d": "days", "h": "hours", "m": "minutes", "min": "minutes"}
 
 
@@ -62,6 +66,7 @@ class Column:
     outcome: bool = False
     overwritten: bool = False
     transform: str | None = None
+    category: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,7 @@ class Contract:
     latency: timedelta
     version: str
     digest: str
+    terms: Terms = field(default_factory=Terms)
 
     @property
     def primary_key(self) -> tuple[str, ...]:
@@ -114,6 +120,8 @@ def load_contract(path: Path) -> Contract:
     schema = _only_schema(declared, where)
     faults = [*_unknown_keys(read_yaml(text), where), *_schema_faults(schema, where)]
     faults += _latency_faults(declared, where)
+    faults += _custom_faults(_custom(declared), CONTRACT_PROPERTIES, where)
+    faults += terms_faults(declared, schema, where)
     if faults:
         raise Refused.gather(faults)
     return _contract(declared, schema, hashlib.sha256(text).hexdigest())
@@ -130,6 +138,7 @@ def _contract(declared: OpenDataContractStandard, schema: SchemaObject, digest: 
         latency=_latency(declared),
         version=str(declared.version or "0"),
         digest=digest,
+        terms=read_terms(declared, schema),
     )
 
 
@@ -151,6 +160,7 @@ def _column(declared: SchemaProperty) -> Column:
         outcome=bool(custom.get("outcome", False)),
         overwritten=bool(custom.get("overwritten", False)),
         transform=declared.transformLogic,
+        category=bool(custom.get("category", False)),
     )
 
 
@@ -164,7 +174,7 @@ def _title(declared: SchemaObject | SchemaProperty) -> Bilingual:
     return Bilingual(zh=declared.businessName or name, en=declared.description or name)
 
 
-def _custom(declared: SchemaObject | SchemaProperty) -> dict[str, Any]:
+def _custom(declared: OpenDataContractStandard | SchemaObject | SchemaProperty) -> dict[str, Any]:
     return {str(entry.property): entry.value for entry in declared.customProperties or []}
 
 

@@ -1,83 +1,120 @@
-"""Rows to be stored, against those stored: new, known already, or correcting an earlier one.
+"""Rows laid down, against those stored: new, known already, or correcting an earlier one.
 
 A record set with a primary key keeps every version of a row. The versions of one key stand in the
 order they became known; each is retracted when the next becomes known. The order is taken from
 what the rows say (`version_order`), never from arrival: late and doubled batches end alike (P-4).
+
+Hashes find the few rows that could be known already or share a key; only those are compared.
+Parts without any of them are stored as they were laid down.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import duckdb
+import pyarrow.parquet as pq
 
 from governance import tables
+from governance.batch import Batch, key_hash
 from governance.checks import literal, quoted
 from governance.contract import Contract
 from governance.engine import file_list
-from governance.reading import empty_view
-
-SEPARATOR = "chr(31)"
 
 
-def commit_rows(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, table: Path, good: str, batch: str
-) -> int:
-    """Store the rows of the SELECT `good` that are new, in one commit; returns how many."""
-    _lay_out_stored(connection, contract, table)
-    _lay_out_new(connection, contract, good, batch)
-    count = int(connection.execute("SELECT count(*) FROM new_rows").fetchall()[0][0])
-    note = {"batch": batch, "record_set": contract.record_set, "contract": contract.digest}
-    if count == 0:
-        return 0
-    if contract.primary_key and _retract(connection, contract):
-        rows = connection.sql(
-            "SELECT * FROM new_rows UNION ALL BY NAME SELECT * FROM corrected_rows"
-        ).to_arrow_table()
-        tables.append_and_retract(table, rows, note)
-    else:
-        reader = connection.sql("SELECT * FROM new_rows ORDER BY record_no").to_arrow_reader()
-        tables.append(table, reader, note)
-    return count
+def settle(batch: Batch) -> int:
+    """Find what is known already and which versions end; returns how many rows are new.
 
-
-def _lay_out_stored(connection: duckdb.DuckDBPyConnection, contract: Contract, table: Path) -> None:
-    files = tables.files(table)
-    if files:
-        connection.execute(f"CREATE OR REPLACE VIEW stored AS SELECT * FROM {file_list(files)}")
-        return
-    nothing = f"SELECT *, NULL::BLOB AS row_digest FROM ({empty_view(contract)})"
-    connection.execute(f"CREATE OR REPLACE VIEW stored AS {nothing}")
-
-
-def _lay_out_new(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, good: str, batch: str
-) -> None:
-    """The table `new_rows`: first of each digest in the batch that is not stored, numbered on."""
-    columns = ", ".join(quoted(column.name) for column in contract.columns)
-    connection.execute(f"""
-        CREATE OR REPLACE TABLE new_rows AS
-        WITH digested AS (SELECT *, {_digest(contract)} AS row_digest FROM ({good})),
-        fresh AS (
-            SELECT * FROM digested ANTI JOIN (SELECT row_digest FROM stored) USING (row_digest)
-            QUALIFY row_number() OVER (PARTITION BY row_digest ORDER BY source_no, source_row) = 1
-        )
-        SELECT (SELECT coalesce(max(record_no), 0) FROM stored)
-                 + row_number() OVER (ORDER BY source_no, source_row) AS record_no,
-               happened_at, known_at, NULL::TIMESTAMP AS retracted_at, {columns},
-               '{batch}' AS batch, row_digest
-        FROM fresh
-    """)
-
-
-def _digest(contract: Contract) -> str:
-    """128 bits over every value that came in, typed, in the contract's order."""
-    values = ", ".join(
-        f"coalesce({quoted(column.name)}::VARCHAR, chr(30))"
-        for column in contract.columns
-        if column.transform is None
+    Lays out the temporary tables `dropped` (record_no of laid down rows that are known already)
+    and `ends` (record_no, retracted_at: of laid down and stored rows whose end is another now).
+    """
+    connection = batch.connection
+    laid = file_list([str(part.file) for part in batch.parts]) if batch.parts else "stored"
+    none = "" if batch.parts else " WHERE false"
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW laid_down AS SELECT * FROM {laid}{none}")
+    connection.execute("CREATE OR REPLACE TEMP TABLE dropped (record_no BIGINT)")
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE ends (record_no BIGINT, retracted_at TIMESTAMP)"
     )
-    return f"unhex(md5(concat_ws({SEPARATOR}, {values})))"
+    if not batch.parts:
+        return 0
+    _drop(batch)
+    [(dropped,)] = connection.execute("SELECT count(*) FROM dropped").fetchall()
+    if batch.contract.primary_key and dropped < batch.last - batch.base:
+        _end(batch)
+    return batch.last - batch.base - int(dropped)
+
+
+def commit_rows(batch: Batch, table: Path, *, new: int) -> int:
+    """Store what `settle` found new, in one commit; returns the table's version."""
+    if new == 0:
+        return tables.version(table)
+    contract = batch.contract
+    note = {"batch": batch.batch, "record_set": contract.record_set, "contract": contract.digest}
+    parts, replaced = _numbered(batch), []
+    for name, part in _stored_again(batch):
+        parts.append(part)
+        replaced.append(name)
+    schema = pq.read_schema(parts[0].file)
+    return tables.put_in(table, parts, schema, note, replaced)
+
+
+def _drop(batch: Batch) -> None:
+    """All but the first row of each digest, and those whose digest is stored."""
+    connection = batch.connection
+    connection.execute("""
+        CREATE OR REPLACE TEMP TABLE suspected AS
+        SELECT record_no FROM arrivals WHERE digest_hash IN (
+            SELECT digest_hash FROM arrivals GROUP BY ALL HAVING count(*) > 1)
+        UNION
+        SELECT record_no FROM arrivals WHERE digest_hash IN (SELECT hash(row_digest) FROM stored)
+    """)
+    [(suspected,)] = connection.execute("SELECT count(*) FROM suspected").fetchall()
+    if suspected:
+        connection.execute("""
+            INSERT INTO dropped
+            WITH told AS (
+                SELECT record_no, row_digest FROM laid_down SEMI JOIN suspected USING (record_no)
+            )
+            SELECT record_no FROM told WHERE row_digest IN (SELECT row_digest FROM stored)
+            UNION
+            SELECT record_no FROM told
+            QUALIFY row_number() OVER (PARTITION BY row_digest ORDER BY record_no) > 1
+        """)
+
+
+def _end(batch: Batch) -> None:
+    """Order the versions of every key that has several; lay out the ends that change."""
+    connection, contract = batch.connection, batch.contract
+    key = ", ".join(quoted(name) for name in contract.primary_key)
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE several AS
+        WITH fresh AS (SELECT key_hash FROM arrivals ANTI JOIN dropped USING (record_no))
+        SELECT key_hash FROM fresh GROUP BY ALL HAVING count(*) > 1
+        UNION
+        SELECT key_hash FROM fresh
+        WHERE key_hash IN (SELECT {key_hash(contract)} FROM stored)
+    """)
+    [(several,)] = connection.execute("SELECT count(*) FROM several").fetchall()
+    if several == 0:
+        return
+    connection.execute(f"""
+        INSERT INTO ends
+        WITH numbers AS (
+            SELECT record_no FROM arrivals SEMI JOIN several USING (key_hash)
+            ANTI JOIN dropped USING (record_no)
+        ),
+        related AS (
+            SELECT * FROM laid_down SEMI JOIN numbers USING (record_no)
+            UNION ALL BY NAME
+            SELECT * FROM stored WHERE {key_hash(contract)} IN (SELECT key_hash FROM several)
+        ),
+        versions AS (
+            SELECT record_no, retracted_at AS before, lead(known_at) OVER (
+                PARTITION BY {key} ORDER BY {version_order(contract)}) AS retracted_at
+            FROM related
+        )
+        SELECT record_no, retracted_at FROM versions WHERE retracted_at IS DISTINCT FROM before
+    """)
 
 
 def version_order(contract: Contract) -> str:
@@ -95,27 +132,67 @@ def version_order(contract: Contract) -> str:
     return ", ".join(["known_at", "happened_at", *listed, "row_digest"])
 
 
-def _retract(connection: duckdb.DuckDBPyConnection, contract: Contract) -> int:
-    """Set `retracted_at` in `new_rows`; lay stored rows that change out as `corrected_rows`."""
-    key = ", ".join(quoted(name) for name in contract.primary_key)
-    connection.execute(f"""
-        CREATE OR REPLACE TABLE versions AS
-        WITH related AS (
-            SELECT * FROM new_rows
-            UNION ALL BY NAME SELECT * FROM stored SEMI JOIN new_rows USING ({key})
-        )
-        SELECT record_no, lead(known_at) OVER (
-            PARTITION BY {key} ORDER BY {version_order(contract)}) AS retracted_at
-        FROM related
+def _numbered(batch: Batch) -> list[tables.Part]:
+    """The parts to be stored: as laid down, or written again without what is dropped."""
+    connection, last, done = batch.connection, batch.base, []
+    for part in batch.parts:
+        within = f"record_no BETWEEN {part.first} AND {part.last}"
+        [(dropped,)] = connection.execute(f"SELECT count(*) FROM dropped WHERE {within}").fetchall()
+        [(ended,)] = connection.execute(f"SELECT count(*) FROM ends WHERE {within}").fetchall()
+        rows = part.rows - int(dropped)
+        if rows and (dropped or ended or part.first != last + 1):
+            part = _written_again(batch, part, last, rows)
+        if rows:
+            done.append(part)
+        last += rows
+    return done
+
+
+def _written_again(batch: Batch, part: tables.Part, last: int, rows: int) -> tables.Part:
+    path = part.file.with_name(f"again_{part.file.name}")
+    laid = file_list([str(part.file)])
+    batch.connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE again AS
+        SELECT * FROM {laid} WHERE record_no NOT IN (SELECT record_no FROM dropped)
     """)
-    connection.execute("""
-        UPDATE new_rows SET retracted_at = versions.retracted_at
-        FROM versions WHERE versions.record_no = new_rows.record_no
+    batch.connection.execute("""
+        UPDATE again SET retracted_at = ends.retracted_at
+        FROM ends WHERE ends.record_no = again.record_no
     """)
-    connection.execute("""
-        CREATE OR REPLACE TABLE corrected_rows AS
-        SELECT stored.* REPLACE (versions.retracted_at AS retracted_at)
-        FROM stored JOIN versions USING (record_no)
-        WHERE stored.retracted_at IS DISTINCT FROM versions.retracted_at
+    # A table's rowid counts its rows in the order they were put in.
+    batch.connection.execute(f"""
+        COPY (SELECT * REPLACE ({last} + 1 + rowid AS record_no) FROM again)
+        TO {literal(str(path))} (FORMAT parquet)
     """)
-    return int(connection.execute("SELECT count(*) FROM corrected_rows").fetchall()[0][0])
+    return tables.Part(path, rows, last + 1, last + rows)
+
+
+def _stored_again(batch: Batch) -> list[tuple[str, tables.Part]]:
+    """Stored files that hold a row whose end is another now, with that end: (old name, part)."""
+    connection = batch.connection
+    stored_ends = f"SELECT record_no FROM ends WHERE record_no <= {batch.base}"
+    [(ended,)] = connection.execute(f"SELECT count(*) FROM ({stored_ends})").fetchall()
+    if ended == 0:
+        return []
+    listed = ", ".join(literal(name) for name in batch.stored)
+    files = connection.execute(
+        f"SELECT DISTINCT filename FROM read_parquet([{listed}], filename = true)"
+        f" SEMI JOIN ({stored_ends}) USING (record_no)"
+    ).fetchall()
+    return [_one_again(batch, name, at) for at, (name,) in enumerate(sorted(files))]
+
+
+def _one_again(batch: Batch, name: str, at: int) -> tuple[str, tables.Part]:
+    path = batch.folder / f"stored_{at:06}.parquet"
+    batch.connection.execute(f"""
+        COPY (
+            SELECT s.* REPLACE (CASE WHEN e.record_no IS NULL THEN s.retracted_at
+                                     ELSE e.retracted_at END AS retracted_at)
+            FROM {file_list([name])} s LEFT JOIN ends e USING (record_no)
+            ORDER BY s.record_no
+        ) TO {literal(str(path))} (FORMAT parquet)
+    """)
+    [(rows, first, last)] = batch.connection.execute(
+        f"SELECT count(*), min(record_no), max(record_no) FROM {file_list([str(path)])}"
+    ).fetchall()
+    return name, tables.Part(path, int(rows), int(first), int(last))

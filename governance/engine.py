@@ -10,13 +10,13 @@ from base.settings import Settings
 
 
 def connect(
-    scratch: Path | None = None, *, threads: int | None = None
+    scratch: Path | None = None, *, threads: int | None = None, memory_limit: str | None = None
 ) -> duckdb.DuckDBPyConnection:
-    """An in-memory connection with `threads` workers (the setting's if None)."""
+    """An in-memory connection with `threads` workers and `memory_limit` (the settings' if None)."""
     settings = Settings()
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": threads or settings.threads,
-        "memory_limit": settings.memory_limit,
+        "memory_limit": memory_limit or settings.memory_limit,
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }

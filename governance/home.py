@@ -95,6 +95,11 @@ class Home:
         return self.path / "online"
 
     @property
+    def receipts(self) -> Path:
+        """What became of each batch, a folder per record set."""
+        return self.path / "receipts"
+
+    @property
     def audit(self) -> Path:
         """The key that signs checkpoints of the audit, and checkpoints kept in the home."""
         return self.path / "audit"

@@ -1,17 +1,22 @@
 """Intake, where the circle closes: files come in, every row of them is admitted, quarantined
 with its reasons, or known already. Nothing is lost and nothing is stored twice.
 
-    admit -> source (read) -> staging (type, judge) -> quarantine | corrections -> tables (commit)
+    admit -> source (blocks) -> staging (type, judge) -> batch (laid down apart)
+          -> corrections (known already? ends?) -> quarantine | tables (commit)
 
 One call is one batch and one commit of the record set: a crash before it leaves nothing, and the
-same call again completes it.
+same call again completes it. A file is read in blocks and never whole in memory.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +26,21 @@ import pyarrow as pa
 from base.errors import CluesError, Fault, NotReady, Refused
 from base.moment import Clock
 from base.progress import Bar, SilentBar
-from governance import quarantine, tables
-from governance.checks import Check
+from governance import quarantine, receipts, tables
+from governance.batch import Batch, Kinds
+from governance.block import SOURCE_ROW, Block, Source
+from governance.columns import column_notices
 from governance.contract import Contract, Reference
-from governance.corrections import commit_rows
+from governance.corrections import commit_rows, settle
+from governance.drift import OF_VALUES, Arrived, Drift, Profile, drifts, profile_of
 from governance.engine import connect, file_list
 from governance.home import Home
-from governance.source import Source, from_table, read_source
-from governance.staging import column_notices, stage
+from governance.quality import Measured, measure
+from governance.source import from_table, read_source
+from governance.staging import Judge, referred_times_sql
+
+# What the engine may hold of a batch before it spills; files are read beside it.
+MEMORY = "1GB"
 
 
 @dataclass
@@ -44,7 +56,10 @@ class Receipt:
     version: int = -1
     files: list[str] = field(default_factory=list)
     notices: list[Fault] = field(default_factory=list)
-    # The quarantined rows of this very call: row number and reasons. Not in the JSON.
+    drift: list[Drift] = field(default_factory=list)
+    quality: list[Measured] = field(default_factory=list)
+    # The quarantined rows of this very call (of many the first): row number and reasons. Not in
+    # the JSON.
     refused: list[tuple[int, list[dict[str, str]]]] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -62,7 +77,8 @@ def admit(
     rows that cannot be used are quarantined and told in the receipt's notices.
     """
     contract = home.jurisdiction.contract(record_set)
-    return admit_sources(home, contract, _read_all(files), clock, bar or SilentBar())
+    sources = _read_all(files, home.jurisdiction.timezone)
+    return admit_sources(home, contract, sources, clock, bar or SilentBar())
 
 
 def admit_table(
@@ -74,33 +90,37 @@ def admit_table(
 
 
 def admit_sources(
-    home: Home, contract: Contract, sources: list[Source], clock: Clock, bar: Bar
+    home: Home, contract: Contract, sources: Sequence[Source], clock: Clock, bar: Bar
 ) -> Receipt:
-    """The flow itself, for sources already read."""
+    """The flow itself, for sources that can be read."""
     receipt = Receipt(contract.record_set, _batch_id(contract, sources))
     receipt.files = [source.name for source in sources]
     table = home.table(contract.record_set)
-    connection = connect(home.scratch)
-    with tables.writing(table):
-        _register_reference(connection, home, contract)
+    folder = home.scratch / "admit" / contract.record_set
+    connection = connect(folder.with_name("spill"), memory_limit=MEMORY)
+    with tables.writing(table), closing(connection):
+        _lay_out_reference(connection, home, contract)
+        batch = Batch(connection, contract, tables.files(table), folder, receipt.batch)
+        judge = Judge(connection, contract)
         bar.expect(len(sources) + 1)
-        refused: list[quarantine.QuarantinedRows] = []
-        for number, source in enumerate(sources):
-            found = stage(connection, contract, source, number)
-            refused.append(_judged(connection, contract, source, number, found, receipt))
+        arrived, now = Arrived(), clock.now()
+        for source in sources:
+            _take_in(batch, judge, source, now, receipt, arrived)
             bar.advance()
-        quarantine.keep(home, contract.record_set, receipt.batch, refused, clock)
-        _commit(connection, contract, table, len(sources), receipt)
+        profile = _weigh(home, batch, arrived, receipt, now)
+        _commit(home, batch, table, receipt)
+        receipts.keep(home, contract.record_set, {**receipt.as_json(), "profile": profile}, now)
         bar.advance()
+        shutil.rmtree(folder, ignore_errors=True)
     return receipt
 
 
-def _read_all(files: Sequence[Path]) -> list[Source]:
+def _read_all(files: Sequence[Path], timezone: str) -> list[Source]:
     sources: list[Source] = []
     faults: list[Fault] = []
     for path in files:
         try:
-            sources.append(read_source(path))
+            sources.append(read_source(path, timezone))
         except CluesError as error:
             faults += error.faults
     if faults:
@@ -108,13 +128,13 @@ def _read_all(files: Sequence[Path]) -> list[Source]:
     return sources
 
 
-def _batch_id(contract: Contract, sources: list[Source]) -> str:
+def _batch_id(contract: Contract, sources: Sequence[Source]) -> str:
     """The same files under the same contract are the same batch, whenever they come."""
     parts = [contract.record_set, contract.digest, *sorted(source.digest for source in sources)]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
 
 
-def _register_reference(
+def _lay_out_reference(
     connection: duckdb.DuckDBPyConnection, home: Home, contract: Contract
 ) -> None:
     if not isinstance(contract.happened_at, Reference):
@@ -127,44 +147,73 @@ def _register_reference(
             got=f"no {record_set} yet",
             cure=f"run: clues admit {record_set} FILE",
         )
-    connection.execute(f"CREATE VIEW referred_rows AS SELECT * FROM {file_list(files)}")
+    times = referred_times_sql(contract.happened_at, file_list(files))
+    connection.execute(f"CREATE TEMP TABLE referred_times AS {times}")
 
 
-def _judged(
-    connection: duckdb.DuckDBPyConnection,
-    contract: Contract,
-    source: Source,
-    number: int,
-    found: list[Check],
-    receipt: Receipt,
-) -> quarantine.QuarantinedRows:
-    """Take the bad rows of one staged file out, tell them in the receipt, return them."""
-    bad = connection.sql(
-        f"SELECT source_row, raw, reasons, masks FROM staged_{number} WHERE len(reasons) > 0"
-        " ORDER BY source_row"
-    ).to_arrow_table()
-    rows = quarantine.QuarantinedRows.of(source, bad, found)
-    receipt.rows += source.rows.num_rows + len(source.spoilt)
-    receipt.quarantined += len(rows)
-    receipt.refused += [(row, reasons) for row, _, reasons in rows.rows]
-    receipt.notices += [*source.notices, *column_notices(contract, source), *rows.notices()]
-    return rows
-
-
-def _commit(
-    connection: duckdb.DuckDBPyConnection,
-    contract: Contract,
-    table: Path,
-    sources: int,
-    receipt: Receipt,
+def _take_in(
+    batch: Batch, judge: Judge, source: Source, now: datetime, receipt: Receipt, arrived: Arrived
 ) -> None:
-    good = " UNION ALL ".join(
-        f"SELECT *, {number} AS source_no FROM staged_{number} WHERE len(reasons) = 0"
-        for number in range(sources)
-    )
-    receipt.admitted = commit_rows(connection, contract, table, good, receipt.batch)
+    """Judge one source block by block; while one is judged the next is read."""
+    kinds, types = Kinds(source.name), dict[str, pa.DataType]()
+    for block in _read_ahead(source.blocks()):
+        judge.judge(block)
+        batch.add(block, kinds, now)
+        types |= {each.name: each.type for each in block.rows.schema if each.name != SOURCE_ROW}
+    arrived.types |= types
+    arrived.kinds.append(kinds)
+    receipt.notices += source.notices
+    receipt.notices += column_notices(batch.contract, source.name, list(types))
+    receipt.notices += kinds.notices()
+
+
+def _read_ahead(blocks: Iterator[Block]) -> Iterator[Block]:
+    """The same blocks, one read beforehand by a thread."""
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, blocks, None)
+        while (block := coming.result()) is not None:
+            coming = reader.submit(next, blocks, None)
+            yield block
+
+
+def _weigh(home: Home, batch: Batch, arrived: Arrived, receipt: Receipt, now: datetime) -> Profile:
+    """Count what became of the rows, measure drift and quality; a refusal leaves nothing stored.
+
+    Returns the batch's profile. A batch that is known already has no rows to be measured.
+    """
+    receipt.rows, receipt.quarantined = batch.rows, batch.bad
+    receipt.refused = batch.refused()
+    receipt.admitted = settle(batch)
     receipt.already_admitted = receipt.rows - receipt.quarantined - receipt.admitted
-    receipt.version = tables.version(table)
+    arrived.rows = batch.rows
+    new = "(SELECT * FROM laid_down WHERE record_no NOT IN (SELECT record_no FROM dropped))"
+    profile = profile_of(batch.connection, batch.contract, new, receipt.admitted)
+    earlier = receipts.earlier_profiles(home, receipt.record_set) if profile else []
+    receipt.drift = drifts(batch, arrived, new, profile, earlier)
+    if receipt.admitted or not receipt.already_admitted:
+        receipt.quality = measure(batch.connection, batch.contract, new)
+    _refuse(home, receipt, now)
+    return profile
+
+
+def _refuse(home: Home, receipt: Receipt, now: datetime) -> None:
+    """Raise what the contract refuses a batch for; what it only flags goes to the notices."""
+    where = ", ".join(receipt.files)
+    failed = [each for each in receipt.quality if not each.ok]
+    refusals = [each.fault(where) for each in receipt.drift if each.action == "refuse"]
+    refusals += [each.fault(where) for each in failed if each.refuses]
+    if refusals:
+        kept = {**receipt.as_json(), "admitted": 0, "refused_because": refusals}
+        receipts.keep(home, receipt.record_set, kept, now)
+        raise Refused.gather(refusals)
+    # Renamed, dropped and added columns are told file by file already.
+    receipt.notices += [each.fault(where) for each in receipt.drift if each.kind in OF_VALUES]
+    receipt.notices += [each.fault(where) for each in failed]
+
+
+def _commit(home: Home, batch: Batch, table: Path, receipt: Receipt) -> None:
+    quarantine.keep(home, receipt.record_set, batch)
+    receipt.version = commit_rows(batch, table, new=receipt.admitted)
     if receipt.already_admitted and not receipt.admitted:
         receipt.notices.append(
             Fault(

@@ -24,6 +24,8 @@ from governance.contract import ColumnType, Contract, load_contract
 BUNDLED = Path(__file__).resolve().parent.parent / "jurisdictions"
 # Classifications that every reader is cleared for.
 OPEN = frozenset({"public", "internal"})
+# What records are read for: a clue's case, a scorer, a file for others, the feed itself.
+Purpose = Literal["handling", "training", "export", "quality"]
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -46,6 +48,17 @@ class RaiseCycle(BaseModel):
     months: Annotated[int, Field(ge=1, le=120)] = 1
 
 
+class AccessRule(BaseModel):
+    """Roles that read classifications plainly for a purpose; `offices`: at these only."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    purpose: Purpose
+    roles: tuple[str, ...]
+    classifications: tuple[str, ...] = ()
+    offices: tuple[str, ...] = ()
+
+
 class Manifest(BaseModel):
     """`jurisdiction.yaml`."""
 
@@ -62,6 +75,8 @@ class Manifest(BaseModel):
     subject_classification: str | None = None
     # Role -> classifications it reads unmasked, in place of what the platform gives the role.
     clearance: dict[str, tuple[str, ...]] = {}
+    # The same by purpose and office, in place of `clearance` where it names role and purpose.
+    access: tuple[AccessRule, ...] = ()
 
     @field_validator("timezone")
     @classmethod

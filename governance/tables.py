@@ -7,14 +7,19 @@ process may read while one writes (a shared DuckDB file fails there).
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator, Mapping
+import json
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.dataset as pads
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Schema, write_deltalake
 from deltalake.exceptions import TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 
 def exists(path: Path) -> bool:
@@ -82,17 +87,59 @@ def append(path: Path, rows: pa.Table | pa.RecordBatchReader, note: Mapping[str,
     return version(path)
 
 
-def append_and_retract(path: Path, rows: pa.Table, note: Mapping[str, str]) -> int:
-    """One commit that appends new rows and sets `retracted_at` of those present by `record_no`."""
-    merge = DeltaTable(str(path)).merge(
-        source=rows,
-        predicate="target.record_no = source.record_no",
-        source_alias="source",
-        target_alias="target",
-        commit_properties=CommitProperties(custom_metadata=dict(note)),
+@dataclass(frozen=True)
+class Part:
+    """A Parquet file of rows that is not in a table yet. Their record numbers, if they have any."""
+
+    file: Path
+    rows: int
+    first: int | None = None
+    last: int | None = None
+
+    @property
+    def statistics(self) -> str:
+        """What the Delta log says of it, so that readers may pass it over."""
+        told: dict[str, object] = {"numRecords": self.rows}
+        if self.first is not None:
+            told |= {
+                "minValues": {"record_no": self.first},
+                "maxValues": {"record_no": self.last},
+                "nullCount": {"record_no": 0},
+            }
+        return json.dumps(told)
+
+
+def put_in(
+    path: Path,
+    parts: Sequence[Part],
+    schema: pa.Schema,
+    note: Mapping[str, str],
+    replaced: Sequence[str] = (),
+) -> int:
+    """One commit that takes files in as they are, and others (absolute names) out; its version.
+
+    The files are moved below the table. A crash before the commit leaves them there unseen, until
+    `vacuum` takes them away.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    now = time.time_ns() // 1_000_000
+    added = []
+    for part in parts:
+        name = f"{uuid.uuid4()}.parquet"
+        size = part.file.stat().st_size
+        part.file.replace(path / name)
+        added.append(AddAction(name, size, {}, now, True, part.statistics))
+    table = open_table(path)
+    properties = CommitProperties(custom_metadata=dict(note))
+    if table is None:
+        create_table_with_add_actions(
+            str(path), Schema.from_arrow(schema), added, commit_properties=properties
+        )
+        return version(path)
+    removed = [RemoveAction(Path(name).name, True, now) for name in replaced]
+    table.create_write_transaction(
+        [*added, *removed], "append", table.schema(), commit_properties=properties
     )
-    merge = merge.when_matched_update({"retracted_at": "source.retracted_at"})
-    merge.when_not_matched_insert_all().execute()
     return version(path)
 
 

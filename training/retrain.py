@@ -31,6 +31,7 @@ from scoring.bundle import Manifest, read_manifest
 from scoring.champion import find_champion, read_challenger, write_challenger
 from scoring.registry import alias_challenger, tell_registry
 from training.experiment import Experiment, Label, OutcomeLabel, Split, find_experiment
+from training.held_out import held_out_clues, without_held_out
 from training.label import label_clues
 from training.side_by_side import SideBySide, weigh
 from training.train import train
@@ -168,6 +169,7 @@ def _learned(home: Home, experiment: Experiment, split: Split) -> Learned:
     source = "outcomes" if isinstance(label, OutcomeLabel) else label.record_set
     with Records(home) as records:
         found = label_clues(label, clues, records, split.test_from)
+        found, _ = without_held_out(found, clues, held_out_clues(home))
         newest = f"SELECT max(known_at) FROM {quoted(source)}"
         (known_until,) = records.connection().execute(newest).fetchall()[0]
     known = ~np.isnan(found.values)

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from base.moment import Clock, to_micros
 from base.progress import Bar, Stages
 from governance.home import Home
+from governance.pseudonyms import told_apart
 from governance.reading import Records
 from scoring.bundle import GoldenRow, Manifest, Reference, write_bundle
 from scoring.matrix import to_matrix
@@ -75,14 +76,15 @@ def train(
             champion=champion,
             titles=question.titles,
         )
-        pq.write_table(_all_scores(judged), report.parent / "test_scores.parquet")
+        scores = told_apart(home, _all_scores(judged), "data_scientist", "training")
+        pq.write_table(scores, report.parent / "test_scores.parquet")
         run = Run(
             experiment=stem,
             started_ms=started,
             ended_ms=_milliseconds(clock),
             parameters=_parameters(question, last),
             judged=tuple(judged),
-            kept=tuple(keep_training_set(each.training_set, home.training_sets) for each in judged),
+            kept=tuple(keep_training_set(each.training_set, home) for each in judged),
             versions=question.identity["versions"],
             warnings=warnings,
         )

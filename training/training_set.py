@@ -19,6 +19,8 @@ import pyarrow.parquet as pq
 from base.bilingual import Bilingual
 from base.errors import Fault, Refused, nearest
 from features.definition import Feature, FeatureSet
+from governance.home import Home
+from governance.pseudonyms import told_apart
 from scoring.bundle import FeatureGroup, ScoredFeature
 from training.experiment import Experiment
 
@@ -103,14 +105,16 @@ def make_training_set(
     return TrainingSet(table, _digest(table, identity))
 
 
-def keep_training_set(training_set: TrainingSet, folder: Path) -> Path:
-    """Write it once, under its digest."""
+def keep_training_set(training_set: TrainingSet, home: Home) -> Path:
+    """Write it once, under its digest: what a data scientist may not know, under pseudonyms."""
+    folder = home.training_sets
     path = folder / f"{training_set.digest}.parquet"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         # A kill in the middle must not leave half a file under a whole one's name.
         draft = path.with_suffix(".new")
-        pq.write_table(training_set.table, draft)
+        table = told_apart(home, training_set.table, "data_scientist", "training")
+        pq.write_table(table, draft)
         draft.replace(path)
     return path
 

@@ -30,7 +30,7 @@ from dispatch.life_cycle import WORDS
 from dispatch.outcome import admit_outcomes, require_outcomes, settle_source, told_receipt
 from dispatch.standing import chunks, standing
 from governance.home import Home
-from governance.source import READABLE, from_table, read_source
+from governance.source import READABLE, from_table, read_whole
 from scoring.ledger import clue_events, clue_states, open_ledger, outbox, writing
 
 EXPORT_BYTES, SECONDS = 256_000_000, 60.0
@@ -74,13 +74,16 @@ def read_export(home: Home, export: str) -> tuple[dict[str, Side], list[str]]:
     try:
         if fetched:
             _fetch(export, path)
-        source = read_source(path)
+        source = read_whole(path)
     finally:
         if fetched:
             path.unlink(missing_ok=True)
     missing = sorted({"clue_id", "state"} - set(source.rows.column_names))
     faults = [Fault(f"the column {name}", "none", "ask for it") for name in missing]
-    faults += [Fault(each.wanted, each.got, each.cure, f"row {each.row}") for each in source.spoilt]
+    faults += [
+        Fault(each["wanted"], each["got"], each["cure"], f"row {each['row']}")
+        for each in source.spoilt.to_pylist()
+    ]
     if faults:
         raise Refused.gather(faults[:100])
     theirs: dict[str, Side] = {}

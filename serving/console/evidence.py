@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from base.bilingual import Language
-from serving.clearance import masked_value
+from governance.access import masked_value
 from serving.service import Service
 
 RECORDS_SHOWN = 50

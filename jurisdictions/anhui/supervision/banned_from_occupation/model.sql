@@ -5,6 +5,7 @@ legal_ground: {zh: 《刑法》第三十七条之一；《食品安全法》第�
 ground: banned_occupation
 subject: person
 severity: 4
+spark: true
 evidence: [sentences, employment]
 columns: [records, body_id, person_id, company_id, phone_id, family_id, address_id, lag_days, gap_days, matched_by, age_years]
 --- */

@@ -5,6 +5,7 @@ legal_ground: {zh: 《社会保险法》第八十八条, en: "Social Insurance L
 ground: pension_after_death
 subject: person
 severity: 3
+spark: true
 evidence: [deaths, benefit_payments]
 columns: [amount_cents, records, sources, body_id, person_id, company_id, phone_id, family_id, address_id, lag_days, gap_days, matched_by, repaid_cents, repaid_percent, age_years]
 --- */

@@ -5,6 +5,7 @@ legal_ground: {zh: 《社会保险基金行政监督办法》第三十二条, en
 ground: pension_in_custody
 subject: person
 severity: 3
+spark: true
 evidence: [custody, benefit_payments]
 columns: [amount_cents, records, body_id, person_id, company_id, phone_id, family_id, address_id, lag_days, gap_days, matched_by, repaid_cents, repaid_percent, age_years]
 --- */

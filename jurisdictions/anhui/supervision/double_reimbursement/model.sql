@@ -5,6 +5,7 @@ legal_ground: {zh: 《社会保险法》第三十条, en: "Social Insurance Law 
 ground: double_compensation
 subject: person
 severity: 3
+spark: true
 evidence: [medical_settlements, court_judgments]
 columns: [amount_cents, records, body_id, lawyer_id, person_id, company_id, phone_id, family_id, address_id, lag_days, gap_days, matched_by, repaid_cents, repaid_percent, age_years]
 --- */

@@ -5,6 +5,7 @@ legal_ground: {zh: 《行政强制法》第五十三条, en: "Administrative Enf
 ground: fine_unpaid
 subject: company
 severity: 2
+spark: true
 evidence: [penalties, fine_payments]
 columns: [amount_cents, records, body_id, person_id, company_id, phone_id, family_id, address_id, lag_days, matched_by, repaid_cents, repaid_percent]
 --- */

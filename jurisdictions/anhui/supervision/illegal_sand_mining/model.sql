@@ -5,6 +5,7 @@ legal_ground: {zh: 《水法》第三十九条；《矿产资源法》第三条,
 ground: illegal_sand
 subject: person
 severity: 3
+spark: true
 evidence: [vehicle_tracks]
 columns: [amount_cents, records, body_id, person_id, company_id, phone_id, family_id, address_id, lag_days, gap_days, matched_by, age_years]
 --- */

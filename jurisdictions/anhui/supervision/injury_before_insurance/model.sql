@@ -5,6 +5,7 @@ legal_ground: {zh: 《刑法》第二百六十六条（诈骗）, en: "Criminal 
 ground: injury_fraud
 subject: person
 severity: 5
+spark: true
 evidence: [insurance_enrolment, injury_claims]
 columns: [amount_cents, records, body_id, person_id, company_id, phone_id, family_id, address_id, lag_days, matched_by, repaid_cents, repaid_percent, backdated_days, age_years]
 --- */

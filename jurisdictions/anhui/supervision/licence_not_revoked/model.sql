@@ -5,6 +5,7 @@ legal_ground: {zh: 《道路交通安全法》第九十一条, en: "Road Traffic
 ground: licence_after_conviction
 subject: person
 severity: 4
+spark: true
 evidence: [sentences, driving_licences]
 columns: [records, body_id, person_id, company_id, phone_id, family_id, address_id, lag_days, matched_by, age_years]
 --- */

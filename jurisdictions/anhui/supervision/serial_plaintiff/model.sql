@@ -5,6 +5,7 @@ legal_ground: {zh: 《民事诉讼法》第一百一十五条（虚假诉讼）,
 ground: false_litigation
 subject: person
 severity: 4
+spark: true
 evidence: [court_judgments]
 columns: [amount_cents, records, body_id, lawyer_id, person_id, company_id, phone_id, family_id, address_id, lag_days, gap_days, matched_by, age_years]
 since: 2022-09-01T00:00:00

@@ -5,6 +5,7 @@ legal_ground: {zh: 《公司法》第二百六十二条；《发票管理办法�
 ground: shell_company
 subject: company
 severity: 3
+spark: true
 evidence: [tax_invoices, companies]
 columns: [amount_cents, records, body_id, person_id, company_id, phone_id, family_id, address_id, lag_days, matched_by]
 --- */

@@ -5,6 +5,7 @@ legal_ground: {zh: 《医疗保障基金使用监督管理条例》第四十一�
 ground: outpatient_entitlement
 subject: person
 severity: 3
+spark: true
 evidence: [medical_settlements]
 columns: [amount_cents, records, body_id, person_id, company_id, phone_id, family_id, address_id, lag_days, gap_days, matched_by, repaid_cents, repaid_percent, age_years]
 --- */

@@ -5,6 +5,7 @@ legal_ground: {zh: 《刑事诉讼法》第二百六十四条, en: "Criminal Pro
 ground: sentence_not_served
 subject: person
 severity: 5
+spark: true
 evidence: [sentences]
 columns: [records, body_id, person_id, company_id, phone_id, family_id, address_id, lag_days, matched_by, age_years]
 --- */
