@@ -19,6 +19,7 @@ from bench import (
     http,
     online,
     queue,
+    raising,
     spark,
     tuning,
 )
@@ -43,6 +44,8 @@ SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "admit": admit.comparisons,
     "queue.million": queue.million,
     "console": console.comparisons,
+    "raise.history": raising.history,
+    "raise.large": raising.large,
 }
 
 

@@ -29,7 +29,7 @@ from governance.home import Home
 from governance.reading import Records
 from scoring.bundle import Manifest, read_manifest
 from scoring.champion import find_champion, read_challenger, write_challenger
-from scoring.registry import alias_challenger, tell_registry
+from scoring.registry import alias_challenger, alias_champion, tell_registry
 from training.experiment import Experiment, Label, OutcomeLabel, Split, find_experiment
 from training.held_out import held_out_clues, without_held_out
 from training.label import label_clues
@@ -238,6 +238,8 @@ def _set_challenger(home: Home, weighed: SideBySide, clock: Clock) -> str | None
     if standing is not None and standing.passed and not passed:
         return standing.scorer
     write_challenger(home.scorers, weighed.scorer, by=PROPOSER, at=clock.now(), passed=passed)
+    if champion is not None:  # the service promotes without the registry: here it is told
+        tell_registry(alias_champion, home, champion.scorer)
     tell_registry(alias_challenger, home, weighed.scorer)
     return weighed.scorer
 
