@@ -18,6 +18,7 @@ from bench import (
     http,
     online,
     queue,
+    raising,
     spark,
     tuning,
 )
@@ -41,6 +42,8 @@ SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "batch": batch.comparisons,
     "admit": admit.comparisons,
     "queue.million": queue.million,
+    "raise.history": raising.history,
+    "raise.large": raising.large,
 }
 
 

@@ -150,10 +150,13 @@ def catalogue(
     from dataclasses import asdict
 
     from base.errors import NotFound, nearest
+    from base.moment import WallClock
     from governance.home import Home
     from scoring.catalogue import catalogue as read_catalogue
 
-    told = [asdict(entry) for entry in read_catalogue(Home.open(home))]
+    opened = Home.open(home)
+    clock = WallClock(opened.jurisdiction.timezone)
+    told = [asdict(entry) for entry in read_catalogue(opened, clock)]
     names = [each["record_set"] for each in told]
     for name in record_set or ():
         if name not in names:
@@ -163,7 +166,7 @@ def catalogue(
         return {"record_sets": told}
     if record_set:
         return {f"{each['record_set']}.columns": each["columns"] for each in told}
-    shown = ("record_set", "owner", "rows", "quarantined_share", "known_until")
+    shown = ("record_set", "owner", "rows", "quarantined_share", "known_until", "late")
     return {"record_sets": [{name: each[name] for name in shown} for each in told]}
 
 

@@ -31,12 +31,14 @@ def init(
     """Make a home for a jurisdiction, after checking everything its folder declares."""
     from clues.clue import clue_column_types, source_types
     from clues.supervision import load_supervision_models
+    from dispatch.exchange.destinations import declared_exchange
     from dispatch.life_cycle import load_deadlines
     from dispatch.offices import load_offices
     from dispatch.rules import load_dispatch_rules
     from features.definition import load_features
     from governance.home import Home
     from governance.jurisdiction import load_jurisdiction
+    from scoring.watch_rules import load_watch_rules
     from training.experiment import load_experiments
     from training.promotion_rule import load_promotion_rule
 
@@ -51,6 +53,8 @@ def init(
     load_dispatch_rules(loaded.folder)
     load_promotion_rule(loaded.folder)
     load_deadlines(loaded.folder)
+    load_watch_rules(loaded.folder)
+    declared_exchange(loaded.folder)
     experiments = load_experiments(loaded.folder / "experiments")
     Home.create(home, loaded)
     return {

@@ -22,6 +22,7 @@ def published_schemas() -> dict[str, dict[str, Any]]:
     from dispatch.rules import DispatchRules
     from features.shapes import FeatureFile
     from governance.jurisdiction import Manifest
+    from scoring.watch_rules import WatchRules
     from training.experiment import Experiment
     from training.promotion_rule import PromotionRule
 
@@ -36,6 +37,7 @@ def published_schemas() -> dict[str, dict[str, Any]]:
         "promotion": PromotionRule,
         "dispatch": DispatchRules,
         "exchange": Exchange,
+        "monitoring": WatchRules,
     }
     return {f"{name}.schema.json": shape.model_json_schema() for name, shape in shapes.items()}
 

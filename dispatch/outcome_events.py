@@ -12,7 +12,6 @@ so that it teaches.
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -25,12 +24,13 @@ import sqlalchemy as sa
 
 from clues.register import read_clues
 from dispatch.life_cycle import OPEN, WORDS
-from dispatch.standing import chunks, digest_of_event, event_row, register, standing
+from dispatch.standing import chunks, event_row, register, standing
 from governance import tables
 from governance.corrections import version_order
 from governance.engine import file_list
 from governance.home import Home
-from scoring.ledger.chain import Entry, append, canonical
+from scoring.ledger.chain import Entry, append
+from scoring.ledger.events import digest_of_event, digest_of_events
 from scoring.ledger.tables import clue_events, clue_states
 
 RECORD_SET = "outcomes"
@@ -64,7 +64,7 @@ def settle(
         new += len(changes.events)
         digests += [digest_of_event(event) for event in changes.events]
     if digests:
-        digest = hashlib.sha256(canonical(sorted(digests))).hexdigest()
+        digest = digest_of_events(digests)
         about = next(iter(words)) if len(words) == 1 else ""
         append(connection, [Entry("outcomes", by, about, {"events": new, "digest": digest}, at)])
     return new

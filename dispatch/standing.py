@@ -20,8 +20,6 @@ from scoring.ledger.tables import clue_events, clue_states
 
 IDS_AT_ONCE = 500
 PLATFORM = "platform"
-# Kept later than the event itself: not of what was told.
-MUTABLE = ("event_id", "record", "to_admit")
 
 
 def register(
@@ -124,12 +122,6 @@ def event_row(
         "to_admit": False,
         **others,
     }
-
-
-def digest_of_event(row: Mapping[str, Any]) -> str:
-    """sha256 over everything an event says, as kept or as read back."""
-    told = {name: row[name] for name in row if name not in MUTABLE}
-    return hashlib.sha256(canonical(told)).hexdigest()
 
 
 def standing(

@@ -23,9 +23,10 @@ from dispatch.life_cycle import (
     Transition,
     check_facts,
 )
-from dispatch.standing import digest_of_event, event_row, standing
+from dispatch.standing import event_row, standing
 from scoring.idempotency import Asked, once
 from scoring.ledger.chain import Entry, append
+from scoring.ledger.events import digest_of_event
 from scoring.ledger.opening import writing
 from scoring.ledger.tables import clue_events, clue_states
 

@@ -16,10 +16,10 @@ import sqlalchemy as sa
 
 from base.moment import Clock
 from scoring.checkpoint import Checkpoint
+from scoring.kept_as_told import NotAsTold, check_events, check_scores
 from scoring.ledger.chain import COLUMNS, GENESIS, Entry, append, digest_of
 from scoring.ledger.opening import writing
-from scoring.ledger.scores import digest_of_batch, digest_of_score
-from scoring.ledger.tables import audit, audit_head, scores_given
+from scoring.ledger.tables import audit, audit_head
 
 ROWS_AT_ONCE = 5_000
 
@@ -34,15 +34,10 @@ class Verdict:
     reason: str | None = None
     checkpoints: int = 0
     batches: int | None = None
+    events: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         return dict(vars(self))
-
-
-class _Bad(Exception):
-    def __init__(self, seq: int, reason: str) -> None:
-        super().__init__(reason)
-        self.seq, self.reason = seq, reason
 
 
 def verify(
@@ -51,10 +46,12 @@ def verify(
     """Check the chain from its first row, in bounded memory, as it stands at one moment.
 
     `checkpoints` are those whose signatures were checked (`read_checkpoints`). `deep` also reads
-    every kept score again and compares it with the digest in the audit.
+    every kept score and every event of a clue again and compares them with the digests in the
+    audit.
     """
     marks = sorted(checkpoints, key=lambda mark: mark.seq)
-    count, batches = 0, 0 if deep else None
+    count = 0
+    batches = events = 0 if deep else None
     with ledger.connect() as connection:
         if ledger.dialect.name != "sqlite":
             connection = connection.execution_options(isolation_level="REPEATABLE READ")
@@ -62,10 +59,11 @@ def verify(
             for row in _walk(connection, marks):
                 count = row
             if deep:
-                batches = _check_scores(connection)
-        except _Bad as bad:
-            return Verdict(False, count, bad.seq, bad.reason, len(marks), batches)
-    return Verdict(True, count, None, None, len(marks), batches)
+                batches = check_scores(connection)
+                events = check_events(connection)
+        except NotAsTold as bad:
+            return Verdict(False, count, bad.seq, bad.reason, len(marks), batches, events)
+    return Verdict(True, count, None, None, len(marks), batches, events)
 
 
 def note_read(ledger: sa.Engine, *, who: str, about: str, what: str, clock: Clock) -> None:
@@ -95,7 +93,7 @@ def entries_after(ledger: sa.Engine, after: int, limit: int) -> list[dict[str, A
 
 
 def _walk(connection: sa.Connection, marks: Sequence[Checkpoint]) -> Iterator[int]:
-    """Yields the number of each good row; raises _Bad at the first that is not."""
+    """Yields the number of each good row; raises NotAsTold at the first that is not."""
     head_seq, head_digest = _head(connection)
     previous, seq, good_mark = GENESIS, 0, 0
     waiting = list(reversed(marks))
@@ -105,46 +103,48 @@ def _walk(connection: sa.Connection, marks: Sequence[Checkpoint]) -> Iterator[in
         while waiting and waiting[-1].seq == seq:
             mark = waiting.pop()
             if mark.digest != previous and (seq, mark.digest) == (head_seq, head_digest):
-                raise _Bad(seq, "changed: the ledger ended with another row, as the checkpoint")
+                raise NotAsTold(
+                    seq, "changed: the ledger ended with another row, as the checkpoint"
+                )
             if mark.digest != previous:
-                raise _Bad(
+                raise NotAsTold(
                     good_mark + 1,
                     f"rewritten: rows {good_mark + 1} to {seq} are not those of the checkpoint",
                 )
             good_mark = seq
         yield seq
     if waiting:
-        raise _Bad(seq + 1, f"cut off: a checkpoint tells of row {waiting[-1].seq}")
+        raise NotAsTold(seq + 1, f"cut off: a checkpoint tells of row {waiting[-1].seq}")
     if seq < head_seq:
-        raise _Bad(seq + 1, f"cut off: the ledger had come to row {head_seq}")
+        raise NotAsTold(seq + 1, f"cut off: the ledger had come to row {head_seq}")
     if head_digest != previous:
-        raise _Bad(max(seq, 1), "the last row is not the one the ledger ended with")
+        raise NotAsTold(max(seq, 1), "the last row is not the one the ledger ended with")
 
 
 def _check_row(row: Sequence[Any], before: int, previous: str, head_seq: int) -> int:
     """`row` in the order of the table's columns; `before`, `previous`: number and digest before."""
     seq, expected = row[0], before + 1
     if seq > expected:
-        raise _Bad(expected, "a row is missing")
+        raise NotAsTold(expected, "a row is missing")
     if seq < expected:
-        raise _Bad(seq, "a row before the first")
+        raise NotAsTold(seq, "a row before the first")
     if seq > head_seq:
-        raise _Bad(seq, "a row after the end that the ledger came to")
+        raise NotAsTold(seq, "a row after the end that the ledger came to")
     if digest_of(*row[:7]) != row[7]:
         if digest_of(before, *row[1:7]) == row[7]:
-            raise _Bad(before, "a row was put in before the next one")
-        raise _Bad(seq, "changed: it is not what its digest covers")
+            raise NotAsTold(before, "a row was put in before the next one")
+        raise NotAsTold(seq, "changed: it is not what its digest covers")
     if row[6] != previous:
         if before:
-            raise _Bad(before, "changed: the next row was chained to another")
-        raise _Bad(seq, "it does not begin the chain")
+            raise NotAsTold(before, "changed: the next row was chained to another")
+        raise NotAsTold(seq, "it does not begin the chain")
     return int(seq)
 
 
 def _head(connection: sa.Connection) -> tuple[int, str]:
     found = connection.execute(sa.select(audit_head.c.seq, audit_head.c.digest)).all()
     if len(found) != 1:
-        raise _Bad(1, "the ledger has lost where its audit ends")
+        raise NotAsTold(1, "the ledger has lost where its audit ends")
     return found[0][0], found[0][1]
 
 
@@ -158,21 +158,3 @@ def _rows(connection: sa.Connection) -> Iterator[Sequence[Any]]:
     while found := connection.execute(query, {"after": after}).fetchall():
         yield from found
         after = found[-1][0]
-
-
-def _check_scores(connection: sa.Connection) -> int:
-    """Every batch of scores that the audit tells of is there, whole and unchanged."""
-    told = sa.select(audit.c.seq, audit.c.body).where(audit.c.kind == "scores")
-    known, checked = set(), 0
-    for seq, text in connection.execute(told.order_by(audit.c.seq)).fetchall():
-        body = orjson.loads(text)
-        query = sa.select(scores_given).where(scores_given.c.batch == body["batch"])
-        digests = [digest_of_score(dict(row)) for row in connection.execute(query).mappings()]
-        if digest_of_batch(digests) != body["digest"]:
-            raise _Bad(seq, f"its {body['scores']} scores are not those that were kept")
-        known.add(body["batch"])
-        checked += 1
-    strays = connection.execute(sa.select(scores_given.c.batch).distinct()).scalars()
-    if set(strays) - known - {""}:
-        raise _Bad(checked, "scores are kept that no row tells of")
-    return checked

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from base.moment import Clock
 from clues.clue import clue_column_types
 from clues.permitted import SYSTEM_COLUMNS
 from clues.register import read_clues
@@ -19,6 +20,7 @@ from clues.supervision import SupervisionModel, load_supervision_models
 from features.condition import columns_used
 from features.declared import declared_features
 from features.definition import Feature
+from governance.freshness import Standing, standing
 from governance.holdings import Held, held
 from governance.home import Home
 from scoring.bundle import read_manifest
@@ -32,25 +34,32 @@ USERS = ("supervision_models", "features", "scorers")
 @dataclass(frozen=True)
 class Entry:
     """One record set, or the clues. `quality`: its batches, the oldest first; `columns`: each with
-    its type, its classification and the names of those who use it."""
+    its type, its classification and the names of those who use it. `due`: when the next batch is
+    to come, as the contract promises; `late`: that has passed. None where it promises nothing."""
 
     record_set: str
     title: Mapping[str, str]
     owner: str | None
+    legal_ground: str | None
     rows: int
     quarantined: int
     quarantined_share: float | None
     happened_until: datetime | None
     known_until: datetime | None
     last_batch_at: datetime | None
+    due: datetime | None
+    late: bool | None
     quality: tuple[dict[str, Any], ...]
     columns: tuple[dict[str, Any], ...]
 
 
-def catalogue(home: Home) -> list[Entry]:
+def catalogue(home: Home, clock: Clock) -> list[Entry]:
     """Every record set in alphabetical order, then the clues."""
     users = _users(home)
-    entries = [_of_records(held(home, name), users) for name in home.jurisdiction.contracts]
+    entries = [
+        _of_records(held(home, name), standing(home, name, clock), users)
+        for name in home.jurisdiction.contracts
+    ]
     return [*entries, _of_clues(home, users)]
 
 
@@ -107,19 +116,22 @@ def _read_by(model: SupervisionModel) -> Iterable[Column]:
         yield from ((record_set, name) for name in columns if name not in SYSTEM_COLUMNS)
 
 
-def _of_records(found: Held, users: Users) -> Entry:
+def _of_records(found: Held, now: Standing, users: Users) -> Entry:
     contract = found.contract
     name, newest = contract.record_set, found.newest
     return Entry(
         record_set=name,
         title=contract.title.model_dump(),
-        owner=getattr(getattr(contract, "terms", None), "owner", None),
+        owner=contract.terms.owner,
+        legal_ground=contract.terms.legal_ground,
         rows=found.rows,
         quarantined=found.quarantined,
         quarantined_share=_rounded(found.refused_share),
         happened_until=found.happened_until,
         known_until=found.known_until,
         last_batch_at=newest.at if newest else None,
+        due=now.due,
+        late=now.late,
         quality=tuple(
             {
                 "batch": batch.batch,
@@ -146,12 +158,15 @@ def _of_clues(home: Home, users: Users) -> Entry:
         record_set=CLUES,
         title={"zh": "线索", "en": "clues"},
         owner=None,
+        legal_ground=None,
         rows=rows.num_rows,
         quarantined=0,
         quarantined_share=None,
         happened_until=latest,
         known_until=latest,
         last_batch_at=None,
+        due=None,
+        late=None,
         quality=(),
         columns=tuple(
             _column((CLUES, name), kind, classified.get(name, "internal"), users)

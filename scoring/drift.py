@@ -45,6 +45,24 @@ class Reference:
         return stability_index(self.counts, self.count(given))
 
 
+@dataclass(frozen=True)
+class ScoreReference:
+    """How the margins of training rows fell into tenths. `edges`: inner ones, ascending."""
+
+    edges: Floats
+    counts: Floats
+
+    def index(self, margins: Sequence[float]) -> float:
+        """The population stability index of margins of now against the training rows."""
+        return stability_index(self.counts, _by_edge(margins, self.edges))
+
+
+def score_reference(margins: Sequence[float]) -> ScoreReference:
+    """The bins of a scorer from the margins that it gives to training rows."""
+    edges = np.unique(np.quantile(np.array(margins, np.float64), np.arange(1, BINS) / BINS))
+    return ScoreReference(edges, _by_edge(margins, edges))
+
+
 def reference_of(feature: ScoredFeature, given: Sequence[Any]) -> Reference:
     """The bins of a feature from its training rows (None = missing)."""
     if feature.type == "category":

@@ -15,10 +15,9 @@ from clues.register import read_clues
 from features.declared import declared_features
 from features.lineage import records_behind
 from governance.checks import quoted
-from governance.holdings import held
 from governance.home import Home
 from governance.reading import Records
-from scoring.catalogue import CLUES
+from governance.receipts import newest_first
 
 EVIDENCE = "evidence"
 
@@ -37,11 +36,13 @@ class TracedRecord:
 
 @dataclass(frozen=True)
 class TracedBatch:
-    """A batch that some of the records came in. `at`: when it was admitted, as far as is known."""
+    """A batch that some of the records came in. `at` and `files`: when and from which it was
+    admitted, as its receipt tells; None and none where there is no receipt."""
 
     batch: str
     record_set: str
     at: datetime | None
+    files: tuple[str, ...]
     records: int
 
 
@@ -129,7 +130,12 @@ def _batches(home: Home, traced: list[TracedRecord]) -> Iterable[TracedBatch]:
         key = (each.record.partition("/")[0], each.batch)
         counted[key] = counted.get(key, 0) + 1
     for (record_set, batch), number in counted.items():
-        came = (
-            {} if record_set == CLUES else {b.batch: b.at for b in held(home, record_set).batches}
-        )
-        yield TracedBatch(batch, record_set, came.get(batch), number)
+        receipt = _receipt(home, record_set, batch)
+        at = datetime.fromisoformat(receipt["at"]) if receipt else None
+        yield TracedBatch(batch, record_set, at, tuple(receipt.get("files", ())), number)
+
+
+def _receipt(home: Home, record_set: str, batch: str) -> dict[str, Any]:
+    """Of the call that admitted the batch first."""
+    told = [each for each in newest_first(home, record_set) if each.get("batch") == batch]
+    return told[-1] if told else {}

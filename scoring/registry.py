@@ -6,14 +6,12 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from base.errors import NotFound
 from governance.home import Home
+from scoring.answering import answers
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -85,28 +83,13 @@ def tell_registry(alias: Callable[[Home, str], int], home: Home, digest: str) ->
     What serves is written in the home. A registry that is away must hold up no promotion and
     least of all a roll back; the next change sets its alias right.
     """
-    if not _answers(home.tracking_uri):
+    if not answers(home.tracking_uri, ANSWER_SECONDS):
         return "away: the alias was not moved"
     try:
         alias(home, digest)
     except Exception as error:  # MLflow's, a database's or a socket's
         return f"not told: {type(error).__name__}"
     return "told"
-
-
-def _answers(uri: str) -> bool:
-    """Whether there is a registry, asked briefly: MLflow itself would try again for minutes."""
-    if uri.startswith("sqlite:///"):
-        return Path(uri.removeprefix("sqlite:///")).is_file()
-    place = urlsplit(uri)
-    if place.scheme not in ("http", "https") or place.hostname is None:
-        return True
-    port = place.port or (443 if place.scheme == "https" else 80)
-    try:
-        socket.create_connection((place.hostname, port), ANSWER_SECONDS).close()
-    except OSError:
-        return False
-    return True
 
 
 def _version(home: Home, digest: str) -> str:

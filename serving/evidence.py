@@ -16,6 +16,7 @@ from base.errors import NotFound
 from features.classified import column_classifications
 from features.lineage import Behind, behind_value
 from governance.checks import quoted
+from governance.jurisdiction import OPEN
 from governance.reading import Records
 from scoring.ledger import GivenScore
 from serving.clearance import cleared, seen_row
@@ -42,6 +43,13 @@ class EvidencePage:
 
 
 NO_RECORDS = EvidencePage(None, None, [], [], 0, None)
+
+
+def reads_closed(service: Service, who: Principal, record_set: str) -> bool:
+    """Whether the reader sees values of this record set that others see masked."""
+    jurisdiction = service.home.jurisdiction
+    classes = set(column_classifications(jurisdiction, record_set).values())
+    return bool((classes - set(OPEN)) & cleared(who, jurisdiction))
 
 
 @dataclass(frozen=True)

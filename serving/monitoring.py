@@ -27,11 +27,20 @@ from governance.reading import Records, known_before
 from scoring.bundle import read_manifest
 from scoring.drift import Reference, in_words, reference_of
 from scoring.ledger import scores_given
+from scoring.watch_rules import load_watch_rules
 from serving.principal import Principal
 from serving.service import Service
+from serving.watching import (
+    DRIFT_SCORES,
+    alarms,
+    feedback,
+    newest_scores,
+    ripening,
+    score_drift,
+    visible,
+)
 
 Floats = npt.NDArray[np.float64]
-DRIFT_SCORES = 5_000
 TRAINING_ROWS = 50_000
 BANDS = 10
 
@@ -49,19 +58,24 @@ class Followed:
 
 def monitor(service: Service, who: Principal, months: int) -> dict[str, Any]:
     """Drift, calibration and outcomes of the last `months` months of clues that `who` may see."""
-    scorer = service.champion()
-    newest, followed = _followed(service, who, months)
-    return {
+    scorer, rules = service.champion(), load_watch_rules(service.home.jurisdiction.folder)
+    scores = newest_scores(service, who)
+    newest, followed = _followed(service, scores, months)
+    told: dict[str, Any] = {
         "scorer": scorer.digest,
         "months": months,
         "until": None if newest is None else newest.isoformat(),
         "clues": len(followed),
         "drift": drift(service, who, scorer.digest),
+        "scores": score_drift(service, who, scorer),
         "all": summary(followed),
         "by_month": _grouped(followed, lambda each: each.month),
         "by_supervision_model": _grouped(followed, lambda each: each.supervision_model),
         "by_office": _grouped(followed, lambda each: each.office_id),
+        "ripening": ripening(service, who, scores),
+        "feedback": feedback(service, who, rules),
     }
+    return {**told, "alarms": alarms(told, rules.alarms)}
 
 
 def drift(service: Service, who: Principal, scorer: str) -> dict[str, Any]:
@@ -142,25 +156,10 @@ def _mean(values: Floats) -> float | None:
     return round(float(values.mean()), 6) if len(values) else None
 
 
-def _visible(who: Principal) -> sa.ColumnElement[bool]:
-    """Scores of clues at work in the caller's offices."""
-    work = scores_given.c.purpose == "work"
-    if who.offices is None:
-        return work
-    return work & scores_given.c.office_id.in_(sorted(who.offices))
-
-
 def _followed(
-    service: Service, who: Principal, months: int
+    service: Service, scores: dict[str, Any], months: int
 ) -> tuple[datetime | None, list[Followed]]:
     """The newest score of each visible clue raised in the last months, with its outcome."""
-    newest_id = sa.select(sa.func.max(scores_given.c.score_id)).where(_visible(who))
-    newest_id = newest_id.group_by(scores_given.c.clue_id)
-    query = sa.select(
-        scores_given.c.clue_id, scores_given.c.office_id, scores_given.c.probability
-    ).where(scores_given.c.score_id.in_(newest_id))
-    with service.ledger.connect() as connection:
-        scores = {row["clue_id"]: row for row in connection.execute(query).mappings()}
     clues = read_clues(service.home, scores).select(["clue_id", "supervision_model", "raised_at"])
     rows = clues.to_pylist()
     if not rows:
@@ -199,7 +198,7 @@ def _given_values(service: Service, who: Principal, scorer: str) -> list[list[An
     """Feature values of the newest scores of the scorer, as they were given."""
     query = (
         sa.select(scores_given.c.feature_values)
-        .where(_visible(who), scores_given.c.scorer == scorer)
+        .where(visible(who), scores_given.c.scorer == scorer)
         .order_by(scores_given.c.score_id.desc())
         .limit(DRIFT_SCORES)
     )

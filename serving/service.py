@@ -27,6 +27,7 @@ from scoring.scorer import Scorer
 from scoring.similar import SimilarClues
 from scoring.trial import try_bundle
 from serving.champion_in_use import ChampionInUse
+from serving.handed_on import HandedOn
 from serving.rates import Rates
 from serving.shadow import Shadow
 from serving.tokens import Tokens, tokens_by
@@ -99,6 +100,11 @@ class Service:
     def writer(self) -> ScoreWriter:
         """Keeps the scores that requests were told, many in one commit."""
         return ScoreWriter(lambda: self.ledger, by="service")
+
+    @cached_property
+    def handed_on(self) -> HandedOn:
+        """Where clues stand that an order handed to another office."""
+        return HandedOn(lambda: self.ledger)
 
     @cached_property
     def supervision_models(self) -> dict[str, SupervisionModel]:

@@ -1,4 +1,4 @@
-"""Clues like this one, among those of the reader's offices, with what became of them."""
+"""Clues like this one, among those that stand at the reader's offices, with what became of them."""
 
 from __future__ import annotations
 
@@ -35,16 +35,17 @@ def similar_clues(
     may not see is taken out before anything is ranked or counted (P-10).
     """
     champion, outcomes, now = service.champion(), service.outcomes, service.clock.now()
+    handed = service.handed_on.offices()
 
     def may_see(clues: pa.Table) -> Mask:
-        seen = _of_offices(clues, who) & np.asarray(
+        seen = _of_offices(clues, who, handed) & np.asarray(
             pc.not_equal(clues["clue_id"], given.clue_id).to_numpy(), bool
         )
         return seen & outcomes.ended(clues, now) if outcomes.declared else seen
 
     values = _inputs(service, clue, given, giver, champion)
     found = service.similar(champion).nearest(values, may_see, limit)
-    told = _told(service, found, outcomes, language)
+    told = _told(service, found, handed, outcomes, language)
     ended = [each for each in told if each["outcome"] is not None]
     return {
         "clue_id": given.clue_id,
@@ -55,11 +56,18 @@ def similar_clues(
     }
 
 
-def _of_offices(clues: pa.Table, who: Principal) -> Mask:
+def _of_offices(clues: pa.Table, who: Principal, handed: Mapping[str, str]) -> Mask:
+    """Clues that stand at the reader's offices now; `handed`: where those stand that moved on."""
     if who.offices is None:
         return np.ones(clues.num_rows, bool)
     own = pa.array(sorted(who.offices), pa.string())
-    return np.asarray(pc.is_in(clues["office_id"], own).to_numpy(), bool)
+    seen = np.array(pc.is_in(clues["office_id"], own).to_numpy(), bool)
+    if handed:
+        place = pc.index_in(clues["clue_id"], pa.array(list(handed), pa.string()))
+        place = pc.fill_null(place, -1).to_numpy()
+        moved = np.array([office in who.offices for office in handed.values()], bool)
+        seen[place >= 0] = moved[place[place >= 0]]
+    return seen
 
 
 def _inputs(
@@ -89,7 +97,11 @@ def _inputs(
 
 
 def _told(
-    service: Service, found: list[Likeness], outcomes: PastOutcomes, language: Language
+    service: Service,
+    found: list[Likeness],
+    handed: Mapping[str, str],
+    outcomes: PastOutcomes,
+    language: Language,
 ) -> list[dict[str, Any]]:
     ids = [each.clue_id for each in found]
     rows = {row["clue_id"]: row for row in read_clues(service.home, ids).to_pylist()}
@@ -98,14 +110,15 @@ def _told(
     for each in found:
         row = rows[each.clue_id]
         model = service.supervision_models.get(row["supervision_model"])
-        office = service.offices.by_id.get(str(row["office_id"]))
+        stands = handed.get(each.clue_id, row["office_id"])
+        office = service.offices.by_id.get(str(stands))
         told.append(
             {
                 "clue_id": each.clue_id,
                 "likeness": each.share,
                 "supervision_model": row["supervision_model"],
                 "title": model.head.title.in_language(language) if model else None,
-                "office_id": row["office_id"],
+                "office_id": stands,
                 "office": office.title.in_language(language) if office else None,
                 "raised_at": row["raised_at"],
                 "outcome": ends.get(each.clue_id),

@@ -23,6 +23,7 @@ from governance.home import Home
 from governance.reading import Records
 from training.capacity import office_titles, queues_of, weekly_places
 from training.experiment import Experiment
+from training.held_out import held_out_clues
 from training.selection import noted_chances
 from training.training_set import chosen_features
 
@@ -42,7 +43,8 @@ class Question:
 
     `titles`: clue column -> value -> title. `noted`: clue id -> the chance it was drawn with.
     `places`: office -> clues a week, None where no offices are declared. `studies` keeps trials,
-    `rivals` is where scores made elsewhere are looked for.
+    `rivals` is where scores made elsewhere are looked for. `held_out`: clue id -> whose flagged
+    ending does not teach.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Question:
     rivals: Path
     noted: Mapping[str, float] = field(default_factory=dict)
     places: Mapping[str, int] | None = None
+    held_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def ask(home: Home, name: str, experiment: Experiment, records: Records, bar: Bar) -> Question:
@@ -90,6 +93,7 @@ def ask(home: Home, name: str, experiment: Experiment, records: Records, bar: Ba
         threads=threads,
         studies=home.path / "studies",
         rivals=home.path / "rivals",
+        held_out=held_out_clues(home),
         noted=noted_chances(home) if _asks_known(experiment) else {},
         places=places,
     )

@@ -29,8 +29,9 @@ from governance.home import Home
 from governance.reading import Records
 from scoring.bundle import Manifest, read_manifest
 from scoring.champion import find_champion, read_challenger, write_challenger
-from scoring.registry import alias_challenger, tell_registry
+from scoring.registry import alias_challenger, alias_champion, tell_registry
 from training.experiment import Experiment, Label, OutcomeLabel, Split, find_experiment
+from training.held_out import held_out_clues, without_held_out
 from training.label import label_clues
 from training.side_by_side import SideBySide, weigh
 from training.train import train
@@ -168,6 +169,7 @@ def _learned(home: Home, experiment: Experiment, split: Split) -> Learned:
     source = "outcomes" if isinstance(label, OutcomeLabel) else label.record_set
     with Records(home) as records:
         found = label_clues(label, clues, records, split.test_from)
+        found, _ = without_held_out(found, clues, held_out_clues(home))
         newest = f"SELECT max(known_at) FROM {quoted(source)}"
         (known_until,) = records.connection().execute(newest).fetchall()[0]
     known = ~np.isnan(found.values)
@@ -236,6 +238,8 @@ def _set_challenger(home: Home, weighed: SideBySide, clock: Clock) -> str | None
     if standing is not None and standing.passed and not passed:
         return standing.scorer
     write_challenger(home.scorers, weighed.scorer, by=PROPOSER, at=clock.now(), passed=passed)
+    if champion is not None:  # the service promotes without the registry: here it is told
+        tell_registry(alias_champion, home, champion.scorer)
     tell_registry(alias_challenger, home, weighed.scorer)
     return weighed.scorer
 

@@ -15,6 +15,7 @@ from governance.reading import Records
 from scoring.bundle import ScoredFeature
 from scoring.matrix import to_matrix
 from training.experiment import OutcomeLabel, Split
+from training.held_out import without_held_out
 from training.label import Labels, label_clues
 from training.note import Note
 from training.propensity import scaled
@@ -46,6 +47,7 @@ def teach_split(question: Question, split: Split, records: Records) -> Taught:
     chosen = between(question.clues, split.train_from, split.train_until)
     clues, table = question.clues.filter(chosen), question.rows.filter(chosen)
     labels = label_clues(question.experiment.label, clues, records, split.test_from)
+    labels, held = without_held_out(labels, clues, question.held_out)
     _require_labels(labels, split)
     weight, notes = _weights(question, clues, labels)
     identity = {**question.identity, "split": split.model_dump(mode="json")}
@@ -59,7 +61,7 @@ def teach_split(question: Question, split: Split, records: Records) -> Taught:
         np.array(kept["subject_id"].to_pylist(), dtype=str),
         training_set.weight,
     )
-    return Taught(training_set, features, rows, labels, notes)
+    return Taught(training_set, features, rows, labels, held + notes)
 
 
 def between(clues: pa.Table, start: datetime, until: datetime) -> pa.Array:

@@ -113,17 +113,21 @@ def _unsafe(url: str) -> str | None:
     return None
 
 
-def exchange_file(home: Home) -> Path:
-    """CLUES_EXCHANGE, else `exchange.yaml` of the jurisdiction; it need not be there."""
-    return Settings().exchange or home.jurisdiction.folder / FILE
-
-
 def load_exchange(home: Home) -> Exchange:
-    """Raises Refused for a file that cannot be used, NotFound where CLUES_EXCHANGE names none."""
-    path = exchange_file(home)
-    if Settings().exchange is None and not path.is_file():
-        return Exchange()
-    return load_declared(path, Exchange)
+    """CLUES_EXCHANGE, else `exchange.yaml` of the jurisdiction, which need not be there.
+
+    Raises Refused for a file that cannot be used, NotFound where CLUES_EXCHANGE names none.
+    """
+    named = Settings().exchange
+    if named is not None:
+        return load_declared(named, Exchange)
+    return declared_exchange(home.jurisdiction.folder)
+
+
+def declared_exchange(jurisdiction: Path) -> Exchange:
+    """What a jurisdiction's folder declares; no destination where it has no such file."""
+    path = jurisdiction / FILE
+    return load_declared(path, Exchange) if path.is_file() else Exchange()
 
 
 def key_path(home: Home, destination: Destination) -> Path:

@@ -10,13 +10,14 @@ from fastapi import APIRouter, Query, Request
 from base.bilingual import Language
 from base.errors import NotFound
 from features.classified import masked_features
+from scoring.audit import note_read
 from scoring.ledger import GivenScore, latest_score
 from scoring.scorer import Scorer
 from scoring.sentences import sentence
 from scoring.telling import tell_given
 from serving.access import principal_of, service_of
 from serving.clearance import cleared, seen_row
-from serving.evidence import Evidence
+from serving.evidence import Evidence, reads_closed
 from serving.messages import ChecksReply, EvidenceReply, ReasonsReply, SimilarReply
 from serving.next_checks import told_checks
 from serving.principal import Principal
@@ -124,7 +125,10 @@ def evidence_for(
     limit: int,
     after: int,
 ) -> dict[str, Any]:
-    """A page of the records behind a value, with the value in words. Raises NotFound."""
+    """A page of the records behind a value, with the value in words. Raises NotFound.
+
+    That somebody read values which not everybody may read is told in the audit.
+    """
     clue = require_clue(service, who, clue_id)
     given = latest_score(service.ledger, clue_id)
     scorer = scorer_of(service, given)
@@ -133,6 +137,14 @@ def evidence_for(
         raise NotFound(wanted="a feature of this score", got="none", cure="see the clue's reasons")
     at = names.index(feature)
     page = Evidence(service, who, clue, given).page(feature, language, limit, after)
+    if page.records and page.record_set is not None and reads_closed(service, who, page.record_set):
+        note_read(
+            service.ledger,
+            who=who.key_id,
+            about=clue_id,
+            what=f"evidence {feature}",
+            clock=service.clock,
+        )
     return {
         "clue_id": clue_id,
         "scorer": given.scorer,

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import socket
 from functools import lru_cache
 from http import HTTPStatus
-from pathlib import Path
 from time import monotonic
 from typing import Any
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
 from base.errors import CluesError
+from scoring.answering import answers
 from scoring.ledger import durability
 from serving.access import service_of
 from serving.service import Service
@@ -66,21 +64,11 @@ def ledger_state(service: Service) -> dict[str, str]:
 
 def registry_state(service: Service) -> str:
     """The registry is not needed to serve (P-9); its state is told all the same."""
-    uri = service.home.tracking_uri
-    if uri.startswith("sqlite:///"):
-        there = Path(uri.removeprefix("sqlite:///")).is_file()
-        return "present" if there else "away; serving from the home's bundle"
-    there = _answers(uri, int(monotonic() / ASKED_SECONDS))
+    there = _answers(service.home.tracking_uri, int(monotonic() / ASKED_SECONDS))
     return "present" if there else "away; serving from the home's bundle"
 
 
 @lru_cache(maxsize=2)
 def _answers(uri: str, _: int) -> bool:
-    """Whether somebody listens there; asked once in ASKED_SECONDS, however often /ready is."""
-    place = urlsplit(uri)
-    port = place.port or {"https": 443, "postgresql": 5432}.get(place.scheme, 80)
-    try:
-        socket.create_connection((place.hostname or "", port), ANSWER_SECONDS).close()
-    except OSError:
-        return False
-    return True
+    """Asked once in ASKED_SECONDS, however often /ready is."""
+    return answers(uri, ANSWER_SECONDS)

@@ -107,7 +107,7 @@ def test_shuffled_streams_end_in_one_state_and_one_training_set(tmp_path: Path) 
         clues = sorted(read_clues(home)["clue_id"].to_pylist())
         deliver(home, clues, seed)
         found.append((states(home), labels(home)))
-        assert verify(open_ledger(home.ledger_url)).ok
+        assert verify(open_ledger(home.ledger_url), deep=True).ok
     assert found[0] == found[1]
     ended = found[0][0]
     taught = found[0][1]["2025-01-01T00:00:00 values"]

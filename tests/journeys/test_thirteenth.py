@@ -143,7 +143,7 @@ def test_they_are_scored_with_their_functions_share_of_cases(added: Added) -> No
 
 def test_the_catalogue_and_the_health_show_it(added: Added) -> None:
     """Which columns it uses; how many clues it raised, none of them decided."""
-    entries = {each.record_set: each for each in catalogue(added.home)}
+    entries = {each.record_set: each for each in catalogue(added.home, FixedClock(MOMENT))}
     columns = {each["name"]: each for each in entries["driving_licences"].columns}
     assert columns["status"]["supervision_models"] == ["licence_not_revoked", NAME]
     assert columns["licence_class"]["supervision_models"] == []
@@ -151,6 +151,7 @@ def test_the_catalogue_and_the_health_show_it(added: Added) -> None:
     assert amount["features"]
     assert amount["scorers"]
     payments = entries["benefit_payments"]
+    assert payments.owner
     assert payments.rows == sum(each["admitted"] for each in payments.quality)
     assert 0 < (payments.quarantined_share or 0) < 0.2
     health = {each.name: each for each in model_health(added.home, MOMENT, {})}

@@ -63,6 +63,24 @@ def test_help_takes_less_than_a_second_of_a_core_and_loads_nothing_heavy() -> No
     assert not loaded_by("import cli.main") & {"pandas", "lightgbm", "duckdb", "fastapi", "numba"}
 
 
+def test_what_most_commands_load_needs_neither_frames_nor_scikit_learn() -> None:
+    """They go without (base/lean.py), and so does a trial; every room up to serving can."""
+    code = """
+import importlib, pkgutil, sys
+from base.lean import JUST_IN_CASE, go_without
+go_without()
+for room in ("base", "governance", "clues", "features", "scoring", "dispatch", "serving"):
+    for found in pkgutil.walk_packages([room], room + "."):
+        if "spark" not in found.name and "migrations" not in found.name:
+            importlib.import_module(found.name)
+print(*set(JUST_IN_CASE) & set(sys.modules), "lightgbm" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.split() == ["True"]
+
+
 @pytest.mark.parametrize("path", FILES + TESTS, ids=names(FILES + TESTS))
 def test_a_file_can_be_read_at_once(path: Path) -> None:
     """Not too long, and none of its functions is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import hamlet
@@ -35,7 +36,8 @@ def test_the_records_of_a_count_are_as_many_as_it_says(home: Home) -> None:
     [batch] = told.batches
     assert {batch.batch} == batches == {each.batch for each in told.records}
     assert (batch.record_set, batch.records) == ("payments", 5)
-    assert batch.at is not None
+    assert batch.at == datetime(2026, 1, 2, 12)
+    assert batch.files == ("table",)
 
 
 def test_the_clue_itself_leads_to_its_evidence(home: Home) -> None:

@@ -14,6 +14,7 @@ from base.moment import FixedClock
 from features.classified import classifications
 from governance.intake import admit_table
 from governance.jurisdiction import load_jurisdiction
+from scoring.audit import entries_after
 from scoring.ledger import latest_score
 
 COUNT = "own_payments__count_all"
@@ -57,6 +58,23 @@ def test_identity_numbers_are_masked_by_role(asking: Asking) -> None:
     clue = f"/v1/clues/{asking.clue_of('p4')}"
     assert ask(asking, clue).json()["subject_id"] == "****"
     assert ask(asking, clue, "dispatcher").json()["subject_id"] == "p4"
+
+
+def test_who_reads_what_others_see_masked_is_told_in_the_audit(asking: Asking) -> None:
+    """By a dispatcher, once for each page with records on it; a reviewer saw masks only."""
+    clue, feature = asking.clue_of("p4"), COUNT
+
+    def told() -> list[tuple[str, Any]]:
+        rows = entries_after(asking.service.ledger, 0, 10_000)
+        return [(row["about"], row["body"]["what"]) for row in rows if row["kind"] == "read"]
+
+    before = told()
+    assert ask(asking, f"/v1/clues/{clue}/evidence/{feature}").status_code == 200
+    assert told() == before
+    path = f"/v1/clues/{clue}/evidence/{feature}"
+    assert ask(asking, path, "dispatcher").json()["records"]
+    assert ask(asking, f"{path}?after=100000", "dispatcher").json()["records"] == []
+    assert told() == [*before, (clue, f"evidence {feature}")]
 
 
 def test_a_masked_feature_is_told_in_the_sum_only(asking: Asking) -> None:

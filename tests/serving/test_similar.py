@@ -7,16 +7,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 from told_hamlet import NOON, Asking, ended, score_all, told_hamlet
 from two_worlds import build_world
 
 from base.moment import FixedClock
 from clues.register import read_clues
+from dispatch.transition import move
 from features.declared import declared_features
 from governance.intake import admit_table
 from scoring.champion import write_champion
-from scoring.ledger import latest_score, record_scores
+from scoring.ledger import clue_states, latest_score, record_scores
 
 CLOCK = FixedClock(NOON)
 
@@ -60,6 +63,29 @@ def test_a_new_outcome_is_told_at_the_next_question(tmp_path: Path) -> None:
     told = ask(asking, f"/v1/clues/{clue}/similar", office="B").json()
     assert told["ended"] > 0
     assert {each["office_id"] for each in told["similar"]} == {"B"}
+
+
+def test_a_clue_that_was_handed_on_is_like_others_for_the_office_where_it_stands(
+    tmp_path: Path,
+) -> None:
+    """P-10: from the order on, the office that gave it away neither sees nor counts it."""
+    asking = Asking(told_hamlet(tmp_path))
+    ledger, mine, theirs = asking.service.ledger, asking.clue_of("p4"), asking.clue_of("p1")
+    before = ask(asking, f"/v1/clues/{mine}/similar").json()
+    with ledger.connect() as connection:
+        query = sa.select(clue_states.c.clue_id).where(clue_states.c.office_id == "A")
+        still_open = set(connection.execute(query.where(clue_states.c.open)).scalars()) - {mine}
+    gone = min(still_open)
+    asked: dict[str, Any] = {"by": "k", "role": "dispatcher", "offices": None, "expects": None}
+    for to, facts in (("triaged", {}), ("dispatched", {"office_id": "B"})):
+        move(ledger, gone, to, clock=CLOCK, facts=facts, **asked)
+    rows = ended(asking.home, ["A"], datetime(2024, 9, 1)).slice(0, 1)
+    place = rows.column_names.index("clue_id")
+    rows = rows.set_column(place, "clue_id", pa.array([gone]))
+    admit_table(asking.home, "outcomes", rows, CLOCK)
+    assert ask(asking, f"/v1/clues/{mine}/similar").json() == before
+    told = ask(asking, f"/v1/clues/{theirs}/similar", office="B").json()
+    assert [(each["clue_id"], each["office_id"]) for each in told["similar"]] == [(gone, "B")]
 
 
 def test_what_to_check_next_says_what_and_where(asking: Asking) -> None:
