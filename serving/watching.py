@@ -147,15 +147,17 @@ def _words(service: Service, now: datetime) -> dict[str, tuple[float, datetime]]
 
 def ripening(service: Service, who: Principal, scores: dict[str, Any]) -> dict[str, Any]:
     """Cases by month of pursuit, estimated before labels ripen, and how good earlier estimates
-    were. `as_of`: the day after the newest report, or now; `silent_days`: since that report. A feed
+    were. `as_of`: the day after the newest report, or now if that
+    is earlier (None: there was no report); `silent_days`: since that report. A feed
     that stopped is told as that, and not as cases that did not come."""
     now = service.clock.now()
     clues = pursued(service, who, scores, now)
     newest = max((each.known_at for each in clues if each.known_at is not None), default=None)
-    as_of = now if newest is None else min(now, newest + timedelta(days=1))
-    silent = None if newest is None else (now - newest).days
+    if newest is None:
+        return {"as_of": None, "silent_days": None, **told_ripening(clues, now, first_days)}
+    as_of = min(now, newest + timedelta(days=1))
     told = told_ripening(clues, as_of, first_days)
-    return {"as_of": as_of.isoformat(), "silent_days": silent, **told}
+    return {"as_of": as_of.isoformat(), "silent_days": (now - newest).days, **told}
 
 
 def first_days(now: datetime) -> list[datetime]:
