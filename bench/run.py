@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench import (
     admit,
+    audit,
     batch,
     chicago,
     equal,
@@ -41,6 +42,7 @@ SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "http.by_subject": http.by_subject,
     "batch": batch.comparisons,
     "admit": admit.comparisons,
+    "audit.verify": audit.comparisons,
     "queue.million": queue.million,
     "raise.history": raising.history,
     "raise.large": raising.large,

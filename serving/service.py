@@ -151,4 +151,5 @@ class Service:
             return
         clues = read_clues(self.home).slice(0, 1)
         if clues.num_rows:
+            read_clues(self.home, clues["clue_id"].to_pylist())  # the lookup maps its files
             score_rows(scorer, clues, *self.feature_rows(clues))
