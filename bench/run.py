@@ -12,6 +12,7 @@ from bench import (
     audit,
     batch,
     chicago,
+    console,
     equal,
     explain,
     fastprop,
@@ -44,6 +45,7 @@ SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "admit": admit.comparisons,
     "audit.verify": audit.comparisons,
     "queue.million": queue.million,
+    "console": console.comparisons,
     "raise.history": raising.history,
     "raise.large": raising.large,
 }

@@ -1,147 +1,114 @@
-"""Clues by their ids, from mapped files beside the register: one clue among a million at once.
+"""One clue's row by its id, out of a million: found at once, by any number of threads.
 
-The register is a Delta table, and a question about one clue would open its log and read every id in
-it. So its rows are kept a second time, sorted by id, in Arrow files that are mapped; they grow as
-clues are raised, and may be deleted at any time: they are made again at the next question.
+The register is a table of many files that never change. Each is laid beside it once as an Arrow
+file that is mapped, not read (`online/clues` in the home; safe to delete); ids are found by their
+hashes, sorted. What was appended since is taken in when it is asked for.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
-import secrets
+import hashlib
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.dataset as pads
 
+from clues.register import read_clues
 from governance import tables
+from governance.home import Home
 
-# So many parts are asked one after the other before they are made one again.
-PARTS_AT_MOST = 12
-NAME = "parts.json"
-Stamp = tuple[int, int, int]
-
-
-@lru_cache(maxsize=16)
-def lookup_of(table: Path, folder: Path) -> Lookup:
-    """The lookup of a register, one per process."""
-    return Lookup(table, folder)
+ROWS_AT_ONCE = 65_536
+FOLDER = "clues"
+Numbers = npt.NDArray[np.int64]
 
 
-class Lookup:
-    """Safe to share between threads; processes take turns where they write."""
+@dataclass(frozen=True)
+class _Laid:
+    """Files at a version: their rows, and for each clue the hash of its id, file and row."""
 
-    def __init__(self, table: Path, folder: Path) -> None:
-        self._table, self._folder = table, folder
-        self._parts: list[pa.Table] = []
-        self._stamp: Stamp | None = None
+    version: int
+    names: tuple[str, ...]
+    rows: tuple[pa.Table, ...]
+    hashes: Numbers
+    files: Numbers
+    places: Numbers
+
+
+NOTHING = np.zeros(0, np.int64)
+EMPTY = _Laid(-1, (), (), NOTHING, NOTHING, NOTHING)
+
+
+class ClueLookup:
+    """Of one home and one process."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._path = home.table("clues")
+        self._laid = EMPTY
         self._turn = threading.Lock()
 
-    def rows(self, clue_ids: Sequence[str]) -> pa.Table | None:
-        """The clues of these ids as far as there are any, in any order; None without a register.
+    def row(self, clue_id: str) -> dict[str, Any] | None:
+        """The clue's row of the register; None where there is none."""
+        try:
+            laid = self._newest()
+        except OSError:  # a home that cannot be written: slower, and the same
+            rows = read_clues(self._home, [clue_id]).to_pylist()
+            return rows[0] if rows else None
+        wanted = hash(clue_id)
+        at = int(np.searchsorted(laid.hashes, wanted))
+        while at < len(laid.hashes) and laid.hashes[at] == wanted:
+            row = laid.rows[laid.files[at]].slice(int(laid.places[at]), 1)
+            if row["clue_id"][0].as_py() == clue_id:
+                told: dict[str, Any] = row.to_pylist()[0]
+                return told
+            at += 1
+        return None
 
-        Raises OSError where the files cannot be written or read.
-        """
-        found = [
-            part.slice(*place)
-            for part in self._current()
-            for clue_id in clue_ids
-            if (place := _place(part["clue_id"].chunk(0), clue_id))[1]
+    def _newest(self) -> _Laid:
+        if tables.newer_than(self._path, self._laid.version):
+            with self._turn:
+                if tables.newer_than(self._path, self._laid.version):
+                    self._laid = self._lay()
+        return self._laid
+
+    def _lay(self) -> _Laid:
+        table = tables.open_table(self._path)
+        if table is None:
+            return EMPTY
+        version = int(table.version())
+        schema = pa.schema(table.schema().to_arrow())
+        names = tuple(tables.files(self._path, version))
+        known = dict(zip(self._laid.names, self._laid.rows, strict=True))
+        rows = tuple(known[name] if name in known else self._mapped(name, schema) for name in names)
+        hashes = [
+            np.fromiter(map(hash, each["clue_id"].to_pylist()), np.int64, each.num_rows)
+            for each in rows
         ]
-        if found:
-            return pa.concat_tables(found)
-        return self._parts[0].slice(0, 0) if self._parts else None
+        lengths = [len(each) for each in hashes]
+        every = np.concatenate(hashes) if hashes else NOTHING
+        order = np.argsort(every, kind="stable")
+        files = np.repeat(np.arange(len(rows), dtype=np.int64), lengths)
+        places = np.concatenate([np.arange(each, dtype=np.int64) for each in lengths] or [NOTHING])
+        return _Laid(version, names, rows, every[order], files[order], places[order])
 
-    def _current(self) -> list[pa.Table]:
-        with self._turn:
-            if self._stamp is None or self._is_behind(self._stamp):
-                delta = tables.open_table(self._table)
-                if delta is None:
-                    return []
-                version = int(delta.version())
-                stamp = self._stamp_of(version)
-                files = sorted(uri.removeprefix("file://") for uri in delta.file_uris())
-                self._parts = self._grown(files, pa.schema(delta.schema().to_arrow()))
-                self._stamp = stamp
-            return self._parts
-
-    def _is_behind(self, stamp: Stamp) -> bool:
-        """Whether the table has a newer version, or is another one."""
-        return tables.newer_than(self._table, stamp[0]) or self._stamp_of(stamp[0]) != stamp
-
-    def _stamp_of(self, version: int) -> Stamp | None:
-        try:
-            stat = (self._table / "_delta_log" / f"{version:020}.json").stat()
-        except FileNotFoundError:
-            return None
-        return version, stat.st_mtime_ns, stat.st_ino
-
-    def _grown(self, files: list[str], schema: pa.Schema) -> list[pa.Table]:
-        """Every part, after the rows of files are taken in that none has."""
-        with self._writing():
-            parts = self._listed()
-            have = {file for part in parts for file in part["files"]}
-            new = sorted(set(files) - have)
-            if have - set(files) or (new and len(parts) >= PARTS_AT_MOST):
-                parts, new = [], files  # rows were written anew, or there are many parts
-            if new:
-                parts = [*parts, self._write(new, schema)]
-                draft = self._folder / f".{secrets.token_hex(4)}"
-                draft.write_text(json.dumps(parts), "utf-8")
-                draft.replace(self._folder / NAME)
-            kept = {part["name"] for part in parts}
-            for path in self._folder.glob("*.arrow"):
-                if path.name not in kept:
-                    path.unlink()
-            mapped = [_mapped(self._folder / part["name"]) for part in parts]
-            return [part for part in mapped if part.num_rows]
-
-    def _listed(self) -> list[dict[str, Any]]:
-        try:
-            parts: list[dict[str, Any]] = json.loads((self._folder / NAME).read_text("utf-8"))
-        except (FileNotFoundError, ValueError):
-            return []
-        whole = all((self._folder / part["name"]).is_file() for part in parts)
-        return parts if whole else []
-
-    def _write(self, files: list[str], schema: pa.Schema) -> dict[str, Any]:
-        rows = pads.dataset(files, schema=schema, format="parquet").to_table()
-        rows = rows.sort_by("clue_id").combine_chunks()
-        name = f"{secrets.token_hex(8)}.arrow"
-        with pa.OSFile(str(self._folder / name), "wb") as file, pa.ipc.new_file(file, schema) as to:
-            to.write_table(rows)
-        return {"name": name, "files": files}
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+    def _mapped(self, name: str, schema: pa.Schema) -> pa.Table:
+        """One file's rows, mapped; laid down first where that was never done."""
+        digest = hashlib.sha256(f"{name} {schema}".encode()).hexdigest()[:32]
+        path = self._home.online / FOLDER / f"{digest}.arrow"
+        if not path.is_file():
+            _lay_down(pads.dataset([name], schema=schema, format="parquet"), path)
+        return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
 
 
-def _mapped(path: Path) -> pa.Table:
-    """A part; its rows are read from the disk as they are asked for."""
-    rows = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-    return rows if rows["clue_id"].num_chunks == 1 else rows.combine_chunks()
-
-
-def _place(ids: pa.Array, wanted: str) -> tuple[int, int]:
-    """Where a sorted column holds an id: the first place, and how many."""
-    low, high = 0, len(ids)
-    while low < high:
-        middle = (low + high) // 2
-        if ids[middle].as_py() < wanted:
-            low = middle + 1
-        else:
-            high = middle
-    end = low
-    while end < len(ids) and ids[end].as_py() == wanted:
-        end += 1
-    return low, end - low
+def _lay_down(rows: pads.Dataset, path: Path) -> None:
+    """Whole or not at all; two processes may do the same at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{threading.get_native_id()}")
+    with pa.OSFile(str(draft), "wb") as file, pa.ipc.new_file(file, rows.schema) as writer:
+        writer.write_table(rows.to_table(), max_chunksize=ROWS_AT_ONCE)
+    draft.replace(path)

@@ -11,34 +11,22 @@ import pyarrow.parquet as pq
 
 from base.errors import NotFound, NotReady, Refused
 from clues.clue import clue_schema
-from clues.lookup import lookup_of
 from governance import tables
 from governance.home import Home
-
-ORDER = [("raised_at", "ascending"), ("clue_id", "ascending")]
-# So many clues are looked up one by one; for more the whole register is read.
-FEW = 100
 
 
 def read_clues(home: Home, clue_ids: Iterable[str] | None = None) -> pa.Table:
     """All clues, or those named (unknown ids are simply not there), by moment, then id."""
-    asked = None if clue_ids is None else list(dict.fromkeys(clue_ids))
-    few = _looked_up(home, asked) if asked is not None and len(asked) <= FEW else None
-    if few is not None:
-        return few.sort_by(ORDER)
     stored = tables.dataset(home.table("clues"))
     if stored is None:
         return clue_schema(home.jurisdiction).empty_table()
-    chosen = None if asked is None else pc.field("clue_id").isin(pa.array(asked, pa.string()))
-    return stored.to_table(filter=chosen).sort_by(ORDER)
-
-
-def _looked_up(home: Home, clue_ids: list[str]) -> pa.Table | None:
-    """The same for a few ids; None where the lookup cannot tell."""
-    try:
-        return lookup_of(home.table("clues"), home.scratch / "register").rows(clue_ids)
-    except OSError:  # a folder that cannot be written costs time only
-        return None
+    chosen = (
+        None
+        if clue_ids is None
+        else pc.field("clue_id").isin(pa.array(list(clue_ids), pa.string()))
+    )
+    rows = stored.to_table(filter=chosen)
+    return rows.sort_by([("raised_at", "ascending"), ("clue_id", "ascending")])
 
 
 def named_clues(home: Home, file: Path) -> pa.Table:

@@ -1,9 +1,9 @@
-"""Clues looked up by id are those of the register, however it grew."""
+"""One clue by its id: the row that the whole register gives, also after more were raised."""
 
 from __future__ import annotations
 
-import shutil
-from datetime import datetime
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime
 from pathlib import Path
 
 import hamlet
@@ -11,87 +11,74 @@ import pyarrow as pa
 import pytest
 
 from base.moment import FixedClock
-from clues import lookup, register
+from clues.lookup import ClueLookup
+from clues.raising import raise_until
 from clues.register import read_clues
-from governance import tables
 from governance.home import Home
-
-CLOCK = FixedClock(datetime(2026, 1, 1))
+from governance.intake import admit_table
+from governance.jurisdiction import load_jurisdiction
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return hamlet.settled_hamlet(tmp_path, CLOCK)
+def home(tmp_path: Path, clock: FixedClock) -> Home:
+    return hamlet.settled_hamlet(tmp_path, clock)
 
 
-def scanned(home: Home, ids: list[str], monkeypatch: pytest.MonkeyPatch) -> pa.Table:
-    """What the whole register says of them."""
-    with monkeypatch.context() as without:
-        without.setattr(register, "FEW", -1)
-        return read_clues(home, ids)
+def raise_another(home: Home, clock: FixedClock) -> None:
+    admit_table(home, "payments", hamlet.payment("late", 99, date(2024, 8, 2)), clock)
+    dead = {"person_id": ["p99"], "died_on": [date(2024, 2, 1)], "reported_on": [date(2024, 6, 1)]}
+    admit_table(home, "deaths", pa.table(dead), clock)
+    raise_until(home, datetime(2024, 9, 1))
 
 
-def more(home: Home, number: int) -> str:
-    """Append a clue, as another process would; returns its id."""
-    row = read_clues(home).slice(0, 1)
-    at = row.column_names.index("clue_id")
-    clue_id = f"{number:04}-罪"
-    tables.append(home.table("clues"), row.set_column(at, "clue_id", pa.array([clue_id])), {})
-    return clue_id
+def test_a_row_is_that_of_the_register_now_and_after_more_came(
+    home: Home, clock: FixedClock
+) -> None:
+    """Every clue; one that is none; then those raised since, without being told of them."""
+    lookup = ClueLookup(home)
+    before = read_clues(home).to_pylist()
+    assert [lookup.row(row["clue_id"]) for row in before] == before
+    raise_another(home, clock)
+    after = read_clues(home).to_pylist()
+    assert len(after) == len(before) + 1
+    assert [lookup.row(row["clue_id"]) for row in after] == after
+    for absent in ("", "0" * 16, before[0]["clue_id"] + " ", "\x00"):
+        assert lookup.row(absent) is None
+    assert [ClueLookup(home).row(row["clue_id"]) for row in after] == after, "laid down before"
 
 
-def test_each_clue_is_found_with_all_its_columns(
+def test_a_register_without_clues_has_no_row(tmp_path: Path) -> None:
+    """Nothing was ever raised."""
+    folder = hamlet.write_hamlet(tmp_path / "hamlet")
+    home = Home.create(tmp_path / "home", load_jurisdiction(folder))
+    assert ClueLookup(home).row("0" * 16) is None
+
+
+def test_hashes_that_are_alike_do_not_confuse_two_clues(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every one, several at once in the register's order, and none that is not there."""
-    ids = read_clues(home)["clue_id"].to_pylist()
-    for asked in ([each] for each in ids):
-        assert read_clues(home, asked).equals(scanned(home, asked, monkeypatch))
-    asked = [*reversed(ids), ids[0], "", "nobody", "\uffff"]
-    assert read_clues(home, asked).equals(scanned(home, asked, monkeypatch))
-    assert read_clues(home, ["nobody"]).num_rows == 0
-    assert read_clues(home, []).schema.equals(read_clues(home).schema)
+    """As if every id had the same hash."""
+    monkeypatch.setattr("clues.lookup.hash", lambda _: 7, raising=False)
+    rows = read_clues(home).to_pylist()
+    lookup = ClueLookup(home)
+    assert [lookup.row(row["clue_id"]) for row in rows] == rows
+    assert lookup.row("0" * 16) is None
 
 
-def test_a_clue_is_found_as_soon_as_it_is_raised(
+def test_many_threads_and_a_home_that_cannot_be_written_read_the_same(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After every commit, past the number of parts at which they are made one; also by another
-    process, which reads what was written."""
-    made = []
-    for number in range(lookup.PARTS_AT_MOST + 4):
-        made.append(more(home, number))
-        assert read_clues(home, made[-1:])["clue_id"].to_pylist() == made[-1:]
-    parts = list((home.scratch / "register").glob("*.arrow"))
-    assert 1 <= len(parts) <= lookup.PARTS_AT_MOST
-    assert read_clues(home, made).equals(scanned(home, made, monkeypatch))
-    other = lookup.Lookup(home.table("clues"), home.scratch / "register").rows(made)
-    assert other is not None
-    assert sorted(other["clue_id"].to_pylist()) == sorted(made)
+    """Asked all at once before anything is laid down; then with nowhere to lay it."""
+    rows = read_clues(home).to_pylist()
+    ids = [row["clue_id"] for row in rows] * 8
+    lookup = ClueLookup(home)
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lookup.row, ids)) == rows * 8
 
+    def full(*_: object) -> None:
+        raise OSError(28, "no space left")
 
-def test_rows_that_were_written_anew_are_read_anew(home: Home) -> None:
-    """Another table in its place, with as many versions, too."""
-    ids = read_clues(home)["clue_id"].to_pylist()
-    assert read_clues(home, ids[:1]).num_rows == 1
-    kept = read_clues(home).filter(pa.array([each != ids[0] for each in ids]))
-    shutil.rmtree(home.table("clues"))
-    tables.append(home.table("clues"), kept, {})
-    assert read_clues(home, ids[:1]).num_rows == 0
-    assert read_clues(home, ids).num_rows == len(ids) - 1
-
-
-def test_without_its_files_or_a_place_for_them_clues_are_found(home: Home) -> None:
-    """Deleted, spoilt, or never to be written: the register itself answers."""
-    ids = read_clues(home)["clue_id"].to_pylist()
-    assert read_clues(home, ids[:2]).num_rows == 2
-    folder = home.scratch / "register"
-    for spoil in (lambda: shutil.rmtree(folder), lambda: (folder / lookup.NAME).write_text("{")):
-        spoil()
-        fresh = lookup.Lookup(home.table("clues"), folder).rows(ids[:2])
-        assert fresh is not None
-        assert fresh.num_rows == 2
-    shutil.rmtree(folder)
-    folder.write_text("no folder")
-    lookup.lookup_of.cache_clear()
-    assert read_clues(home, ids[:2]).num_rows == 2
+    monkeypatch.setattr("clues.lookup._lay_down", full)
+    for path in (home.online / "clues").iterdir():
+        path.unlink()
+    assert [ClueLookup(home).row(each) for each in ids[:3]] == rows[:3]
