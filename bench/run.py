@@ -9,8 +9,10 @@ from pathlib import Path
 
 from bench import (
     admit,
+    audit,
     batch,
     chicago,
+    console,
     equal,
     explain,
     fastprop,
@@ -41,7 +43,9 @@ SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "http.by_subject": http.by_subject,
     "batch": batch.comparisons,
     "admit": admit.comparisons,
+    "audit.verify": audit.comparisons,
     "queue.million": queue.million,
+    "console": console.comparisons,
     "raise.history": raising.history,
     "raise.large": raising.large,
 }

@@ -192,7 +192,7 @@ def _judged(
         judge.execute(f"CREATE OR REPLACE TEMP TABLE referred_times AS {times}")
     for block in from_table(where, pa.table(texts)).blocks():
         Judge(judge, loose).judge(block)
-    bad = judge.execute("SELECT source_row, reasons FROM judged WHERE bad").fetchall()
+    bad = judge.execute("SELECT source_row, reasons FROM bad_judged").fetchall()
     if bad:
         raise Refused.gather(
             Fault(told["wanted"], "another value", told["cure"], f"{where} {row}: {told['column']}")

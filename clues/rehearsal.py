@@ -12,7 +12,7 @@ import duckdb
 
 from governance.checks import quoted
 from governance.jurisdiction import OPEN, Jurisdiction
-from governance.staging import shape_sql
+from governance.shapes import shape_sql
 
 # Of the clue's fixed columns: which subject and which of its matters could name a person.
 HIDDEN = ("subject_id", "ground_key")

@@ -135,7 +135,7 @@ class Batch:
         path = self.folder / f"bad_{len(self.quarantined):06}.parquet"
         self.connection.execute(f"""
             CREATE OR REPLACE TEMP TABLE bad_rows AS
-            SELECT {SOURCE_ROW} AS row, raw, reasons FROM judged WHERE bad
+            SELECT {SOURCE_ROW} AS row, raw, reasons FROM bad_judged
             UNION ALL
             SELECT row, text, [{{'column': '', 'wanted': wanted, 'got': got, 'cure': cure}}]
             FROM spoilt_rows

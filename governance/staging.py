@@ -25,10 +25,8 @@ from governance.checks import (
     typed_expression,
 )
 from governance.contract import Column, Contract, Reference
+from governance.shapes import shapes
 
-DIGITS, LETTERS = "0123456789", "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-MASKED = f"translate({{0}}, '{DIGITS}{LETTERS}', '{'9' * len(DIGITS)}{'a' * len(LETTERS)}')"
-LONGEST_SHAPE = 40
 # Bytes without which no value can begin or end with a space, or be a formula.
 SPACE_BYTES = tuple(each.encode() for each in SPACES)
 FORMULA_BYTES = (b"=", b"(", b"|", b"!")
@@ -39,13 +37,14 @@ class Judge:
     """Judges blocks of one batch under a contract, on one connection.
 
     After `judge` the table `judged` has, in the order of the block: the contract's columns,
-    happened_at, known_at, source_row, bad (whether anything speaks against the row), reasons
-    (of bad rows: a list of column, wanted, got, cure) and raw (of bad rows: JSON of what came).
+    happened_at, known_at, source_row and bad (whether anything speaks against the row). The view
+    `bad_judged` has source_row, reasons (a list of column, wanted, got, cure) and raw (JSON of what
+    came) of the bad ones: words are put together for those alone.
     """
 
     connection: duckdb.DuckDBPyConnection
     contract: Contract
-    _compiled: dict[object, str] = field(default_factory=dict)
+    _compiled: dict[object, tuple[str, str]] = field(default_factory=dict)
 
     def judge(self, block: Block) -> None:
         """Lay the rows of `block` out as the table `judged`."""
@@ -54,11 +53,27 @@ class Judge:
         key = (tuple((each.name, str(each.type)) for each in schema), tuple(looks.values()))
         if key not in self._compiled:
             self._compiled[key] = judging_sql(self.contract, schema, looks)
+        judged, reasons = self._compiled[key]
         self.connection.register("arrived_rows", rows)
         try:
-            self.connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {self._compiled[key]}")
+            self.connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {judged}")
         finally:
             self.connection.unregister("arrived_rows")
+        self.connection.register("bad_told", self._bad())
+        self.connection.execute(f"""
+            CREATE OR REPLACE TEMP VIEW bad_judged AS
+            SELECT {SOURCE_ROW}, raw, {reasons} AS reasons FROM bad_told
+        """)
+
+    def _bad(self) -> pa.Table:
+        """The bad rows with the checks that failed and the shape of what each looked at."""
+        bad = self.connection.sql(
+            f"SELECT {SOURCE_ROW}, raw, failed, told FROM judged WHERE bad"
+        ).to_arrow_table()
+        told = bad["told"].combine_chunks()
+        told = told.chunk(0) if isinstance(told, pa.ChunkedArray) else told
+        shaped = pa.ListArray.from_arrays(told.offsets, shapes(told.values))
+        return bad.set_column(bad.schema.get_field_index("told"), "told", shaped)
 
 
 def look_at(column: pa.ChunkedArray) -> Look:
@@ -90,47 +105,50 @@ def _trimmed(contract: Contract, rows: pa.Table) -> tuple[pa.Table, dict[str, Lo
     return rows, looks
 
 
-def judging_sql(contract: Contract, schema: pa.Schema, looks: dict[str, Look]) -> str:
-    """SELECT over `arrived_rows` that gives the columns of `judged`."""
+def judging_sql(contract: Contract, schema: pa.Schema, looks: dict[str, Look]) -> tuple[str, str]:
+    """SELECT over `arrived_rows` that gives the columns of `judged`, and SQL for reasons over it.
+
+    Of bad rows `judged` also has `failed`, the numbers of the checks that failed, from 1, and
+    `told`, what each of them looked at.
+    """
     raw = [name for name in schema.names if name != SOURCE_ROW and not name.startswith("trimmed:")]
     arrived = {name: schema.field(name).type for name in raw}
     found = checks(contract, arrived, looks)
-    reasons = ", ".join(
-        f"CASE WHEN {check.bad} THEN {_reason(check, check.column in arrived)} END"
-        for check in found
-    )
-    listed = f"list_filter([{reasons}], lambda x: x IS NOT NULL)"
-    left_out = ", ".join(["arrived", *(given(column.name) for column in _sent(contract))])
+    failed = ", ".join(f"CASE WHEN {check.bad} THEN {at} END" for at, check in enumerate(found, 1))
+    sent = [column.name for column in _sent(contract)]
+    texts = ", ".join(f"{given(name)}::VARCHAR" for name in sent)
+    # Place 0 of a list is NULL: a computed column was given by nobody.
+    places = [sent.index(check.column) + 1 if check.column in sent else 0 for check in found]
+    told = f"list_transform(failed, lambda k: [{texts}][{places}[k]])" if found else "[]"
+    left_out = ", ".join(["arrived", *map(given, sent)])
     # A join may change the order of rows; without one they stay as they came.
     order = "" if isinstance(contract.happened_at, str) else f"ORDER BY {SOURCE_ROW}"
-    return f"""
+    judged = f"""
         SELECT * EXCLUDE ({left_out}),
-               CASE WHEN bad THEN {listed} END AS reasons,
+               CASE WHEN bad THEN list_filter([{failed}], lambda x: x IS NOT NULL) END AS failed,
+               CASE WHEN bad THEN {told} END AS told,
                CASE WHEN bad THEN to_json(arrived)::VARCHAR END AS raw
         FROM (SELECT *, {bad_sql(found)} AS bad FROM ({_timed_sql(contract, arrived, looks)}))
         {order}
     """
+    return judged, _reasons_sql(found)
 
 
 def _sent(contract: Contract) -> list[Column]:
     return [column for column in contract.columns if column.transform is None]
 
 
-def _reason(check: Check, arrived: bool) -> str:
-    """SQL struct: what is told of a row that the check speaks against."""
-    shape = f"coalesce({shape_sql(given(check.column))}, 'nothing')" if arrived else "'nothing'"
-    return (
-        f"{{'column': {literal(check.column)}, 'wanted': {literal(check.wanted)},"
-        f" 'got': {shape}, 'cure': {literal(check.cure)}}}"
+def _reasons_sql(found: list[Check]) -> str:
+    """SQL list of structs: what is told of each check that failed."""
+    parts = {
+        part: f"[{', '.join(literal(getattr(check, part)) for check in found)}][k]"
+        for part in ("column", "wanted", "cure")
+    }
+    told = (
+        f"{{'column': {parts['column']}, 'wanted': {parts['wanted']},"
+        f" 'got': coalesce(told[i], 'nothing'), 'cure': {parts['cure']}}}"
     )
-
-
-def shape_sql(value: str) -> str:
-    """SQL for the shape of a value: digits as 9, letters as a, what is not ASCII as one sign."""
-    text = f"left({value}::VARCHAR, {LONGEST_SHAPE})"
-    masked = MASKED.format(text)
-    beyond = f"regexp_replace({masked}, '[^\\x00-\\x7F]', '字', 'g')"
-    return f"CASE WHEN strlen({text}) = length({text}) THEN {masked} ELSE {beyond} END"
+    return f"list_transform(failed, lambda k, i: {told})" if found else "[]"
 
 
 def _given_sql(column: Column, arrived: dict[str, pa.DataType], look: Look | None) -> str:

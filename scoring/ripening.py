@@ -30,11 +30,11 @@ LOW, HIGH = 0.025, 0.975
 
 @dataclass(frozen=True)
 class Pursued:
-    """A clue that was given to an office at `since`. `became_case` None: no word yet; `known_at`:
-    when its first deciding word was reported."""
+    """A clue that was given to an office at `since`. `probability` None: never scored for work;
+    `became_case` None: no word yet; `known_at`: when its first deciding word was reported."""
 
     since: datetime
-    probability: float
+    probability: float | None
     became_case: float | None
     known_at: datetime | None
 
@@ -77,7 +77,8 @@ def delays_of(delay_days: Floats, age_days: Floats) -> Delays:
 class Estimate:
     """Cases of one month's clues. `reported`: known so far; `share`: of its cases, reported by now;
     `estimated` with 95 % from `lowest` to `highest` (None: too young to tell); `expected`: by the
-    probabilities; `chance`: of a gap between the two as wide as this, if both are right."""
+    probabilities (None: not all were scored); `chance`: of a gap between the two as wide as this,
+    if both are right."""
 
     month: str
     clues: int
@@ -86,7 +87,7 @@ class Estimate:
     estimated: float | None
     lowest: float | None
     highest: float | None
-    expected: float
+    expected: float | None
     chance: float | None
 
     @property
@@ -106,7 +107,8 @@ def estimates(clues: Sequence[Pursued], now: datetime) -> list[Estimate]:
     cases = delays_of(np.maximum(delay[case], 0.0), age[case])
     share = cases.by(np.floor(age))
     months = np.array([f"{each.since:%Y-%m}" for each in seen])
-    probability = np.array([each.probability for each in seen])
+    given = [np.nan if each.probability is None else each.probability for each in seen]
+    probability = np.array(given, np.float64)
     return [
         _estimate(str(month), case[own], share[own], probability[own])
         for month in np.unique(months)
@@ -117,20 +119,24 @@ def estimates(clues: Sequence[Pursued], now: datetime) -> list[Estimate]:
 def _estimate(
     month: str, case: npt.NDArray[np.bool_], share: Floats, probability: Floats
 ) -> Estimate:
-    reported, by_now, expected = int(case.sum()), float(share.mean()), float(probability.sum())
+    reported, by_now = int(case.sum()), float(share.mean())
+    # A sum over some of the clues would be compared with the cases of all.
+    expected = None if np.isnan(probability).any() else float(probability.sum())
     told: dict[str, float | None] = dict.fromkeys(("estimated", "lowest", "highest", "chance"))
     if by_now >= LEAST:
         # What is still to come, given what came: negative binomial (a Poisson with its gamma).
         low, high = stats.nbinom.ppf([LOW, HIGH], reported + 1, by_now)
-        gap = reported / by_now - expected
-        spread = float((probability * (1 - probability)).sum())
-        spread += (reported + 1) * (1 - by_now) / by_now**2
         told = {
             "estimated": reported / by_now,
             "lowest": reported + float(low),
             "highest": reported + float(high),
-            "chance": float(2 * stats.norm.sf(abs(gap) / max(spread, 1e-9) ** 0.5)),
+            "chance": None,
         }
+        if expected is not None:
+            gap = reported / by_now - expected
+            spread = float((probability * (1 - probability)).sum())
+            spread += (reported + 1) * (1 - by_now) / by_now**2
+            told["chance"] = float(2 * stats.norm.sf(abs(gap) / max(spread, 1e-9) ** 0.5))
     return Estimate(month, len(case), reported, by_now, expected=expected, **told)
 
 

@@ -23,6 +23,10 @@ class Alarms(Declared):
     """Bounds; beyond one of them there is an alarm."""
 
     feature_psi: Annotated[float, Field(gt=0, description="Stability index of a feature.")] = 0.25
+    features_left_out: Annotated[
+        tuple[str, ...],
+        Field(description="Names or patterns of features that move by their nature: no alarm."),
+    ] = ()
     score_psi: Annotated[float, Field(gt=0, description="The same of the scores.")] = 0.25
     calibration_error: Share = 0.05
     outcomes_at_least: Annotated[
@@ -32,6 +36,9 @@ class Alarms(Declared):
         float,
         Field(gt=0, lt=0.5, description="Cases of a month as far from what is expected as this."),
     ] = 0.001
+    silent_days: Annotated[
+        float, Field(gt=0, description="Since an outcome was last reported.")
+    ] = 30.0
     outbox_hours: Annotated[float, Field(gt=0, description="The oldest message waits.")] = 24.0
 
 

@@ -23,7 +23,7 @@ from serving.service import Service
 NOTE = "monitoring.json"
 KINDS = (
     "feature_drift", "score_drift", "calibration", "fewer_cases", "more_cases", "feedback",
-    "outbox_late", "outbox_dead",
+    "outcomes_silent",    "outbox_late", "outbox_dead",
 )  # fmt: skip
 # Those that a retraining may cure.
 OF_THE_SCORER = KINDS[:5]

@@ -72,7 +72,7 @@ def monitor(service: Service, who: Principal, months: int) -> dict[str, Any]:
         "by_month": _grouped(followed, lambda each: each.month),
         "by_supervision_model": _grouped(followed, lambda each: each.supervision_model),
         "by_office": _grouped(followed, lambda each: each.office_id),
-        "ripening": ripening(service, scores),
+        "ripening": ripening(service, who, scores),
         "feedback": feedback(service, who, rules),
     }
     return {**told, "alarms": alarms(told, rules.alarms)}

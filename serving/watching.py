@@ -4,7 +4,8 @@ and the alarms that declared bounds make of all of it."""
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from governance.reading import Records
 from scoring.bundle import read_manifest, read_reference
 from scoring.drift import ScoreReference, in_words, score_reference
 from scoring.feedback import Flag, flags
-from scoring.ledger import orders, scores_given
+from scoring.ledger import clue_states, orders, scores_given
 from scoring.ripening import Pursued, told_ripening
 from scoring.scorer import Scorer, table_of_rows
 from scoring.watch_rules import Alarms, WatchRules
@@ -30,6 +31,7 @@ DRIFT_SCORES = 5_000
 REFERENCE_ROWS, FEWEST_ROWS = 2_000, 100
 # Looked back: months of clues; months from whose first day estimates are checked.
 MONTHS, CHECKED = 36, 6
+NAMED = 3  # features that an alarm names
 _known: dict[tuple[Path, str], ScoreReference | None] = {}
 UNKNOWN_CURE = "the scorer's training set is not kept in this home"
 
@@ -99,24 +101,36 @@ def _made_reference(home: Home, scorer: Scorer) -> ScoreReference | None:
     return score_reference(scorer.score(table).margin.tolist())
 
 
-def pursued(service: Service, scores: dict[str, Any], now: datetime) -> list[Pursued]:
-    """Clues of the last years that were given to an office, from their order on; where the ledger
-    has no order of any, every clue from its raising on. The last word decides, the first is timed.
-    """
-    rows = read_clues(service.home, scores).select(["clue_id", "raised_at"]).to_pylist()
-    since = add_months(now, -MONTHS)
-    with service.ledger.connect() as connection:
-        found = connection.execute(sa.select(orders.c.clue_id, orders.c.ordered_at)).all()
-    ordered = {clue: at for clue, at in found if clue in scores}
-    began = ordered or {row["clue_id"]: row["raised_at"] for row in rows}
-    words = _words(service, now)
+def pursued(
+    service: Service, who: Principal, scores: dict[str, Any], now: datetime
+) -> list[Pursued]:
+    """Clues of the last years that were given to an office and stand at one of the caller's, from
+    their order on; where there is no such order, every scored clue from its raising on. The last
+    word decides, the first is timed."""
+    began = _ordered(service, who)
+    if not began:
+        rows = read_clues(service.home, scores).select(["clue_id", "raised_at"]).to_pylist()
+        began = {row["clue_id"]: row["raised_at"] for row in rows}
+    since, words = add_months(now, -MONTHS), _words(service, now)
     told = []
-    for clue in (row["clue_id"] for row in rows):
-        start = began.get(clue)
-        if start is not None and start >= since:
+    for clue, start in sorted(began.items()):
+        if start >= since:
             became, known_at = words.get(clue, (None, None))
-            told.append(Pursued(start, scores[clue]["probability"], became, known_at))
+            score = scores.get(clue)
+            told.append(Pursued(start, score and score["probability"], became, known_at))
     return told
+
+
+def _ordered(service: Service, who: Principal) -> dict[str, datetime]:
+    """Clue -> when it was ordered, of those that stand at the caller's offices now."""
+    office = sa.func.coalesce(clue_states.c.office_id, orders.c.office_id)
+    query = sa.select(orders.c.clue_id, orders.c.ordered_at).outerjoin(
+        clue_states, clue_states.c.clue_id == orders.c.clue_id
+    )
+    if who.offices is not None:
+        query = query.where(office.in_(sorted(who.offices)))
+    with service.ledger.connect() as connection:
+        return {row.clue_id: row.ordered_at for row in connection.execute(query)}
 
 
 def _words(service: Service, now: datetime) -> dict[str, tuple[float, datetime]]:
@@ -131,11 +145,19 @@ def _words(service: Service, now: datetime) -> dict[str, tuple[float, datetime]]
     return {clue: (float(became), known_at) for clue, became, known_at in rows}
 
 
-def ripening(service: Service, scores: dict[str, Any]) -> dict[str, Any]:
+def ripening(service: Service, who: Principal, scores: dict[str, Any]) -> dict[str, Any]:
     """Cases by month of pursuit, estimated before labels ripen, and how good earlier estimates
-    were."""
+    were. `as_of`: the day after the newest report, or now if that
+    is earlier (None: there was no report); `silent_days`: since that report. A feed
+    that stopped is told as that, and not as cases that did not come."""
     now = service.clock.now()
-    return told_ripening(pursued(service, scores, now), now, first_days)
+    clues = pursued(service, who, scores, now)
+    newest = max((each.known_at for each in clues if each.known_at is not None), default=None)
+    if newest is None:
+        return {"as_of": None, "silent_days": None, **told_ripening(clues, now, first_days)}
+    as_of = min(now, newest + timedelta(days=1))
+    told = told_ripening(clues, as_of, first_days)
+    return {"as_of": as_of.isoformat(), "silent_days": (now - newest).days, **told}
 
 
 def first_days(now: datetime) -> list[datetime]:
@@ -153,11 +175,7 @@ def feedback(service: Service, who: Principal, rules: WatchRules) -> list[dict[s
 
 def alarms(told: dict[str, Any], bounds: Alarms) -> list[dict[str, Any]]:
     """What of a monitoring's answer is beyond a bound: which, where, what it is, the bound."""
-    found = [
-        _alarm("feature_drift", line["feature"], line["psi"], bounds.feature_psi)
-        for line in told["drift"]["features"]
-        if line["psi"] > bounds.feature_psi
-    ]
+    found = _moved(told["drift"]["features"], bounds)
     psi = told["scores"]["psi"]
     if psi is not None and psi > bounds.score_psi:
         found.append(_alarm("score_drift", "all", psi, bounds.score_psi))
@@ -171,9 +189,27 @@ def alarms(told: dict[str, Any], bounds: Alarms) -> list[dict[str, Any]]:
         if line["chance"] is not None and line["chance"] < bounds.chance:
             way = "fewer" if line["estimated"] < line["expected"] else "more"
             found.append(_alarm(f"{way}_cases", line["month"], line["chance"], bounds.chance))
+    silent = told["ripening"]["silent_days"]
+    if silent is not None and silent > bounds.silent_days:
+        found.append(_alarm("outcomes_silent", "all", silent, bounds.silent_days))
     return found + [
         _alarm("feedback", flag["principal"], flag["kind"], None) for flag in told["feedback"]
     ]
+
+
+def _moved(features: list[dict[str, Any]], bounds: Alarms) -> list[dict[str, Any]]:
+    """One alarm for all features that moved, the furthest first: they tend to move together."""
+    moved = [
+        line
+        for line in features
+        if line["psi"] > bounds.feature_psi
+        and not any(fnmatchcase(line["feature"], left) for left in bounds.features_left_out)
+    ]
+    if not moved:
+        return []
+    more = f" and {len(moved) - NAMED} more" if len(moved) > NAMED else ""
+    at = ", ".join(line["feature"] for line in moved[:NAMED]) + more
+    return [_alarm("feature_drift", at, moved[0]["psi"], bounds.feature_psi)]
 
 
 def _alarm(alarm: str, at: str, got: Any, bound: float | None) -> dict[str, Any]:

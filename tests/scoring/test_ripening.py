@@ -93,6 +93,8 @@ def test_what_is_too_young_or_too_little_is_not_estimated() -> None:
     assert (only.reported, only.estimated, only.chance, only.expected) == (0, None, None, 2.5)
     few = [Pursued(START, 0.5, 1.0, START + timedelta(days=3))] * 5
     assert estimates(few, NOW)[0].estimated is None
+    unscored = [*silent, Pursued(START, None, 1.0, START + timedelta(days=3))]
+    assert estimates(unscored, NOW)[0].expected is None
     assert told_ripening([], NOW, lambda _: [])["within_share"] is None
 
 

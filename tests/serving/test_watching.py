@@ -26,7 +26,10 @@ QUIET: dict[str, Any] = {
     "scores": {"psi": 0.2},
     "all": {"with_outcome": 500, "calibration_error": 0.04},
     "by_supervision_model": [{"group": "m", "with_outcome": 20, "calibration_error": 0.5}],
-    "ripening": {"by_month": [{"month": "2026-01", "chance": 0.01, "estimated": 3, "expected": 9}]},
+    "ripening": {
+        "silent_days": 20,
+        "by_month": [{"month": "2026-01", "chance": 0.01, "estimated": 3, "expected": 9}],
+    },
     "feedback": [],
 }
 
@@ -37,12 +40,18 @@ def test_nothing_within_its_bound_is_an_alarm_and_each_bound_makes_one() -> None
     told = alarms(
         {**QUIET, "feedback": [{"principal": "q", "kind": "bulk"}]},
         Alarms(feature_psi=0.1, score_psi=0.1, calibration_error=0.01, outcomes_at_least=10,
-               chance=0.05),
+               chance=0.05, silent_days=10),
     )  # fmt: skip
     assert [(each["alarm"], each["at"]) for each in told] == [
         ("feature_drift", "f"), ("score_drift", "all"), ("calibration", "all"),
-        ("calibration", "m"), ("fewer_cases", "2026-01"), ("feedback", "q"),
+        ("calibration", "m"), ("fewer_cases", "2026-01"), ("outcomes_silent", "all"),
+        ("feedback", "q"),
     ]  # fmt: skip
+    left_out = Alarms(feature_psi=0.1, features_left_out=("f*",))
+    assert alarms(QUIET, left_out) == []
+    many = {"features": [{"feature": f"f{at}", "psi": 9.0 - at} for at in range(5)]}
+    (one,) = alarms({**QUIET, "drift": many}, Alarms())
+    assert (one["at"], one["got"]) == ("f0, f1, f2 and 2 more", 9.0)
     assert {each["alarm"] for each in told} <= set(KINDS)
 
 
@@ -115,8 +124,9 @@ def test_ripening_counts_from_the_order_on_and_by_words_reported_so_far(served: 
     admit_table(served.home, "outcomes", pa.table(outcomes), FixedClock(NOON))
     for at, reported in ((NOON, 3), (NOON.replace(year=2024, month=8), 0)):
         served.service.clock = FixedClock(at)
-        told = ripening(served.service, newest_scores(served.service, AUDITOR))
+        told = ripening(served.service, AUDITOR, newest_scores(served.service, AUDITOR))
         (month,) = told["by_month"]
+        assert told["silent_days"] == (487 if reported else None)
         assert (month["month"], month["clues"], month["reported"]) == ("2024-07", 12, reported)
         assert month["estimated"] is None  # twelve clues foretell nothing
         json.dumps(told, allow_nan=False)
