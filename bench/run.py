@@ -11,6 +11,7 @@ from bench import (
     admit,
     batch,
     chicago,
+    console,
     equal,
     explain,
     fastprop,
@@ -42,6 +43,7 @@ SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "batch": batch.comparisons,
     "admit": admit.comparisons,
     "queue.million": queue.million,
+    "console": console.comparisons,
     "raise.history": raising.history,
     "raise.large": raising.large,
 }

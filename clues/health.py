@@ -31,8 +31,9 @@ class Health:
 
     `concluded`: clues with an outcome; `verified`: those that ended as a case or none;
     `conversion`: cases among the verified; `returned_share`: returned among the concluded.
-    `verified_per_case`: clues that offices verified for each case; `weeks_per_case`: the same in
-    weeks of an office, each clue costing one part of its office's weekly capacity.
+    `verified_per_case`: clues that offices verified for a case; `weeks_per_case`: the same in
+    weeks of an office, each clue costing one part of its office's weekly capacity (None: no
+    office of theirs has any).
     """
 
     name: str
@@ -125,7 +126,7 @@ def _health(name: str, head: Head | None, counts: list[dict[str, Any]]) -> Healt
         conversion=_share(total["cases"], total["verified"]),
         returned_share=_share(total["returned"], total["concluded"]),
         verified_per_case=_share(total["verified"], total["cases"]),
-        weeks_per_case=_share(total["weeks"], total["cases"]),
+        weeks_per_case=_share(total["weeks"], total["cases"]) or None,
     )
 
 

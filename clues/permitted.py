@@ -22,7 +22,8 @@ from sqlglot.tokens import TokenType
 from base.errors import Fault, Refused, nearest
 
 SYSTEM_COLUMNS = ("record_no", "happened_at", "known_at")
-LONGEST_TEXT, DEEPEST_NESTING = 50_000, 50
+LONGEST_TEXT, DEEPEST_NESTING, LONGEST_CHAIN = 20_000, 50, 200
+MOST_BRACKETS = 100
 MOMENT = "moment"
 
 # Functions of records alone: no file, network, setting, clock, chance or sequence.
@@ -114,7 +115,19 @@ def _parsed(sql: str, where: str) -> exp.Query:
         kinds = ", ".join(type(each).__name__.upper() for each in statements) or "nothing"
         cure = "leave one SELECT (WITH is welcome)"
         raise Refused(wanted="one SELECT", got=kinds, cure=cure, where=where)
+    _require_shallow(statements[0], where)
     return statements[0]
+
+
+def _require_shallow(query: exp.Query, where: str) -> None:
+    """a + a + a + ... nests without a bracket, and what reads it later is recursive."""
+    waiting: list[tuple[exp.Expr, int]] = [(query, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        if depth > LONGEST_CHAIN:
+            wanted = f"chains (AND, +, UNION, JOIN ...) of at most {LONGEST_CHAIN}"
+            raise Refused(wanted=wanted, got="a longer one", cure="use IN, or WITH", where=where)
+        waiting += [(child, depth + 1) for child in node.iter_expressions()]
 
 
 def _require_readable(sql: str, where: str) -> None:
@@ -125,9 +138,10 @@ def _require_readable(sql: str, where: str) -> None:
     if any(ord(letter) < 32 and letter not in "\t\n\r" for letter in sql):
         wanted, cure = "text without control characters", "take them out"
         raise Refused(wanted=wanted, got="some", cure=cure, where=where)
-    depth = deepest = 0
+    depth = deepest = brackets = 0
     try:
         for token in sqlglot.tokenize(sql, read="duckdb"):
+            brackets += token.token_type == TokenType.L_BRACKET
             depth += token.token_type in (TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.CASE)
             depth -= token.token_type in (TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.END)
             deepest = max(deepest, depth)
@@ -137,6 +151,9 @@ def _require_readable(sql: str, where: str) -> None:
     if deepest > DEEPEST_NESTING:
         wanted = f"nesting of at most {DEEPEST_NESTING}"
         raise Refused(wanted=wanted, got=str(deepest), cure="use WITH", where=where)
+    if brackets > MOST_BRACKETS:
+        wanted = f"at most {MOST_BRACKETS} lists and places in lists"
+        raise Refused(wanted=wanted, got=str(brackets), cure="use IN", where=where)
 
 
 def _expression_faults(query: exp.Query, where: str) -> Iterator[Fault]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
@@ -109,7 +110,7 @@ class Jurisdiction:
     def clue_columns(self) -> dict[str, str]:
         return {name: column.type for name, column in self.manifest.clue_columns.items()}
 
-    @property
+    @cached_property
     def clue_classifications(self) -> dict[str, str]:
         """Column of a clue -> classification, of its own columns and the subject's number.
 

@@ -11,16 +11,12 @@ from datetime import date, datetime, time
 from functools import lru_cache
 from typing import Any
 
-import pyarrow.compute as pc
-
-from clues.register import read_clues
 from dispatch.kept_queue import Ends, freshen
 from dispatch.offices import load_offices
 from dispatch.open_clues import closed_clues
 from dispatch.queue_reading import read_page
 from dispatch.standing import standing
 from dispatch.week import Ways, ways_of
-from governance import tables
 from governance.home import Home
 from serving.principal import Principal
 from serving.refusals import UnfitMessage
@@ -58,7 +54,7 @@ def fresh_queue(service: Service, offices: Collection[str] | None) -> tuple[Ways
     """Make the kept ranking of some offices (None: all) true now; returns how queues are made and
     which clues ended by the records."""
     now = service.clock.now()
-    ways, ends = _declared(service.home, _outcomes_version(service.home), now.date())
+    ways, ends = _declared(service.home, _outcomes_version(service), now.date())
     freshen(service.ledger, ways, offices, now, ends)
     return ways, ends
 
@@ -78,8 +74,8 @@ def visible_offices(service: Service, who: Principal, office: str | None) -> fro
     return service.offices.subtree(office) & own
 
 
-def _outcomes_version(home: Home) -> int:
-    return tables.version(home.table("outcomes"))
+def _outcomes_version(service: Service) -> int:
+    return service.glance.newest(service.home.table("outcomes")).version
 
 
 @lru_cache(maxsize=8)
@@ -112,11 +108,9 @@ def visible_clue(service: Service, who: Principal, clue_id: str) -> dict[str, An
 
     Its office is the one where the clue stands now: that which handed it on sees it no longer.
     """
-    clues = read_clues(service.home, [clue_id])
-    clues = clues.filter(pc.equal(clues["clue_id"], clue_id))
-    rows = clues.to_pylist()
-    if not rows:
+    row = service.clue_lookup.row(clue_id)
+    if row is None:
         return None
     with service.ledger.connect() as connection:
-        stands = standing(connection, [clue_id]).get(clue_id, rows[0])
-    return {**rows[0], "office_id": stands["office_id"]} if who.sees(stands["office_id"]) else None
+        stands = standing(connection, [clue_id]).get(clue_id, row)
+    return {**row, "office_id": stands["office_id"]} if who.sees(stands["office_id"]) else None

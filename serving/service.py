@@ -12,13 +12,16 @@ import structlog
 from base.errors import CluesError
 from base.moment import Clock, WallClock
 from base.settings import Settings
+from clues.lookup import ClueLookup
 from clues.register import read_clues
 from clues.supervision import SupervisionModel, load_supervision_models
 from dispatch.offices import Offices, load_offices
 from dispatch.scoring_run import batch_rows, require_same_features, score_rows
+from features.classified import masked_features
 from features.declared import declared_features
 from features.definition import FeatureSet
 from features.online.store import OnlineStore
+from governance.glance import Glance
 from governance.home import Home
 from scoring.ledger import open_ledger
 from scoring.ledger.writer import ScoreWriter
@@ -44,6 +47,7 @@ class Service:
     home: Home
     settings: Settings = field(default_factory=Settings)
     _similar: SimilarClues | None = None
+    _masked: dict[frozenset[str], frozenset[str]] = field(default_factory=dict)
 
     @cached_property
     def ledger(self) -> sa.Engine:
@@ -56,6 +60,22 @@ class Service:
     @cached_property
     def offices(self) -> Offices:
         return load_offices(self.home.jurisdiction.folder / "offices.yaml")
+
+    @cached_property
+    def glance(self) -> Glance:
+        """Records by number, and the newest versions of tables."""
+        return Glance(self.home)
+
+    @cached_property
+    def clue_lookup(self) -> ClueLookup:
+        """Rows of the register by id."""
+        return ClueLookup(self.home)
+
+    def masked_features(self, seen: frozenset[str]) -> frozenset[str]:
+        """Features that show something of a classification that is not in `seen`."""
+        if seen not in self._masked:
+            self._masked[seen] = masked_features(self.definitions, self.home.jurisdiction, seen)
+        return self._masked[seen]
 
     @cached_property
     def tokens(self) -> Tokens | None:

@@ -188,6 +188,7 @@ clue_states = sa.Table(
     sa.Index("ix_clue_states_open", "open", "margin"),
     sa.Index("ix_clue_states_verify", "open", "verify_until"),
     sa.Index("ix_clue_states_merged", "merged_into"),
+    sa.Index("ix_clue_states_state", "state", "office_id"),
 )
 # Every change of a clue. A person's, the platform's, or an outcome as it was reported.
 clue_events = sa.Table(

@@ -39,7 +39,7 @@ def clue_told(service: Service, who: Principal, clue_id: str, language: Language
         "offices": [each for each in service.offices.offices if who.sees(each.office_id)],
         "model": service.supervision_models.get(row["supervision_model"]),
         "office": service.offices.by_id.get(stands["office_id"] or ""),
-        "evidence": evidence_tables(service.home, row["evidence"] or [], language, seen),
+        "evidence": evidence_tables(service, row["evidence"] or [], language, seen),
     }
 
 

@@ -9,9 +9,7 @@ from typing import Any
 
 from base.bilingual import Language
 from governance.access import masked_value
-from governance.checks import quoted
-from governance.home import Home
-from governance.reading import Records
+from serving.service import Service
 
 RECORDS_SHOWN = 50
 
@@ -26,7 +24,7 @@ class EvidenceTable:
 
 
 def evidence_tables(
-    home: Home, evidence: Sequence[str], language: Language, seen: Collection[str]
+    service: Service, evidence: Sequence[str], language: Language, seen: Collection[str]
 ) -> list[EvidenceTable]:
     """`evidence` names records as `record_set/record_no`; unknown record sets are left out.
 
@@ -35,29 +33,17 @@ def evidence_tables(
     wanted: dict[str, list[int]] = defaultdict(list)
     for reference in evidence:
         record_set, _, number = reference.rpartition("/")
-        if record_set in home.jurisdiction.contracts and number.isdigit():
+        if record_set in service.home.jurisdiction.contracts and number.isdigit():
             wanted[record_set].append(int(number))
-    with Records(home, only=wanted) as records:
-        return [
-            _table(home, records, name, wanted[name], language, seen) for name in sorted(wanted)
-        ]
+    return [_table(service, name, wanted[name], language, seen) for name in sorted(wanted)]
 
 
 def _table(
-    home: Home,
-    records: Records,
-    name: str,
-    numbers: list[int],
-    language: Language,
-    seen: Collection[str],
+    service: Service, name: str, numbers: list[int], language: Language, seen: Collection[str]
 ) -> EvidenceTable:
-    contract = home.jurisdiction.contract(name)
-    listed = ", ".join(quoted(column.name) for column in contract.columns)
-    query = (
-        f"SELECT record_no, {listed}, known_at FROM {quoted(name)}"
-        f" WHERE record_no IN (SELECT unnest($numbers)) ORDER BY record_no LIMIT {RECORDS_SHOWN}"
-    )
-    rows = records.connection().execute(query, {"numbers": numbers}).fetchall()
+    contract = service.home.jurisdiction.contract(name)
+    columns = [column.name for column in contract.columns]
+    rows = service.glance.records(name, numbers, columns, RECORDS_SHOWN)
     titles = [column.title.in_language(language) for column in contract.columns]
     known = "知悉时间" if language == "zh" else "known at"
     number = "记录编号" if language == "zh" else "record"

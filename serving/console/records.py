@@ -9,10 +9,13 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from base.errors import CluesError
+from governance.access import cleared
+from governance.freshness import standing, standings
 from governance.holdings import Held, all_held, held, quarantined_rows
+from governance.quality import measured
+from governance.receipts import receipts
 from scoring.audit import note_read
 from serving.access import service_of, visitor_of
-from serving.clearance import cleared
 from serving.console.page import page, refused
 from serving.principal import Principal
 from serving.service import Service
@@ -30,6 +33,7 @@ def catalogue(request: Request, language: Language = "zh") -> Response:
         visitor_of(request)
         service = service_of(request)
         sets = all_held(service.home)
+        stands = {each.record_set: each for each in standings(service.home, service.clock)}
     except CluesError as error:
         return refused(request, language, error)
     now = service.clock.now()
@@ -38,6 +42,7 @@ def catalogue(request: Request, language: Language = "zh") -> Response:
         "records.html",
         language,
         sets=sets,
+        stands=stands,
         days_since=lambda moment: days_since(moment, now),
         closed=closed_columns,
     )
@@ -69,7 +74,7 @@ def record_set_told(
     that one looked is told in the audit. Others see the shape of each.
     """
     found = held(service.home, name)
-    seen = cleared(who, service.home.jurisdiction)
+    seen = cleared(service.home.jurisdiction, who.role, "quality", who.offices)
     rows = quarantined_rows(service.home, name, column, start, ROWS + 1, seen)
     classes = {each.classification for each in found.contract.columns}
     closed, shown = classes - set(OPEN), bool(rows)
@@ -79,6 +84,11 @@ def record_set_told(
         )
     return {
         "held": found,
+        "stands": standing(service.home, name, service.clock),
+        "quality": measured(service.home, name),
+        "turned_away": [
+            each for each in receipts(service.home, name, BATCHES) if each.get("refused_because")
+        ],
         "batches": found.batches[:BATCHES],
         "rows": rows[:ROWS],
         "more": start + ROWS if len(rows) > ROWS else None,

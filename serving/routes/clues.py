@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query, Request
 
 from base.bilingual import Language
 from base.errors import NotFound
-from features.classified import masked_features
 from scoring.audit import note_read
 from scoring.ledger import GivenScore, latest_score
 from scoring.scorer import Scorer
@@ -192,7 +191,7 @@ def masked_for(service: Service, who: Principal, scorer: Scorer) -> frozenset[st
     it is seen by nobody.
     """
     jurisdiction = service.home.jurisdiction
-    masked = masked_features(service.definitions, jurisdiction, cleared(who, jurisdiction))
+    masked = service.masked_features(cleared(who, jurisdiction))
     declared = set(service.definitions.names)
     return masked | {each.name for each in scorer.manifest.features if each.name not in declared}
 

@@ -154,9 +154,11 @@ def test_the_catalogue_and_the_health_show_it(added: Added) -> None:
     assert payments.owner
     assert payments.rows == sum(each["admitted"] for each in payments.quality)
     assert 0 < (payments.quarantined_share or 0) < 0.2
-    health = {each.name: each for each in model_health(added.home, MOMENT, {})}
+    hands = dict.fromkeys(added.clues["office_id"].to_pylist(), 2)
+    health = {each.name: each for each in model_health(added.home, MOMENT, hands)}
     assert health[NAME].clues == own(added).num_rows
     assert (health[NAME].concluded, health[NAME].conversion) == (0, None)
     pension = health["benefit_after_death"]
     assert 0 < pension.cases < pension.verified <= pension.concluded <= pension.clues
+    assert pension.weeks_per_case == pytest.approx(pension.verified / 2 / pension.cases, abs=1e-4)
     assert pension.conversion == pytest.approx(pension.cases / pension.verified, abs=1e-4)

@@ -68,7 +68,7 @@ def test_a_row_of_closed_columns_is_told_by_its_shape_and_reading_it_is_kept(
     assert "aaaaaa9" in told
     assert "much" in told, "its column is open"
     manifest = stewarded.home.jurisdiction.folder / "jurisdiction.yaml"
-    cleared = "clearance: {steward: [confidential, restricted, personal, identifying]}\n"
+    cleared = "access: [{purpose: quality, roles: [steward], classifications: [restricted]}]\n"
     manifest.write_text(manifest.read_text("utf-8") + cleared, "utf-8")
     stewarded.home.__dict__.pop("jurisdiction", None)
     assert "SECRET9" in stewarded.client.get("/console/records/payments?language=en").text
