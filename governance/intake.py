@@ -101,7 +101,8 @@ def admit_sources(
     with tables.writing(table), closing(connection):
         require_stored_alike(contract, table)
         _lay_out_reference(connection, home, contract)
-        batch = Batch(connection, contract, tables.files(table), folder, receipt.batch)
+        last = receipts.last_number(home, contract.record_set)
+        batch = Batch(connection, contract, tables.files(table), folder, receipt.batch, last)
         judge = Judge(connection, contract)
         bar.expect(len(sources) + 1)
         arrived, now = Arrived(), clock.now()
