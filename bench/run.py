@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench import (
     admit,
+    audit,
     batch,
     chicago,
     console,
@@ -42,6 +43,7 @@ SUITES: dict[str, Callable[[], Iterator[Comparison]]] = {
     "http.by_subject": http.by_subject,
     "batch": batch.comparisons,
     "admit": admit.comparisons,
+    "audit.verify": audit.comparisons,
     "queue.million": queue.million,
     "console": console.comparisons,
     "raise.history": raising.history,

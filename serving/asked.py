@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from base.errors import Fault, nearest
 from clues.clue import clue_schema
-from clues.register import read_clues
 from clues.supervision import SupervisionModel
 from serving.messages import ClueMessage
 from serving.principal import Principal
@@ -28,9 +27,9 @@ def asked_clues(
     A clue given by its id alone is read from the register; one of another office is as unknown as
     one that never was (P-10). Raises UnfitMessage, every fault.
     """
-    by_id = [each.clue_id for each in asked if not has_own_columns(each)]
-    stored = read_clues(service.home, by_id).to_pylist()
-    known = {row["clue_id"]: row for row in stored if who.sees(row["office_id"])}
+    by_id = {each.clue_id for each in asked if not has_own_columns(each)}
+    stored = (service.clue_lookup.row(clue_id) for clue_id in by_id)
+    known = {row["clue_id"]: row for row in stored if row and who.sees(row["office_id"])}
     rows: list[dict[str, Any]] = []
     faults = [] if moment is None or moment.tzinfo is None else [_offset("moment")]
     for at, each in enumerate(asked):

@@ -171,4 +171,5 @@ class Service:
             return
         clues = read_clues(self.home).slice(0, 1)
         if clues.num_rows:
+            self.clue_lookup.row(clues["clue_id"][0].as_py())
             score_rows(scorer, clues, *self.feature_rows(clues))
