@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from base.moment import Clock, FixedClock, WallClock
 from base.progress import Stages
+from dispatch.endings import admit_endings
 from dispatch.kept_queue import freshen
 from dispatch.offices import load_offices
 from dispatch.oversight import escalate
@@ -68,6 +69,7 @@ def put_to_work(home: Home) -> AtWork:
             _walk(ledger, row.clue_id, now - timedelta(days=days), DISPATCHERS)
     _walk(ledger, chosen.clue_id, now - timedelta(days=2), WAY)
     escalate(ledger, offices, clock)
+    admit_endings(home, ledger, clock)
     city = offices.by_id[county].parent or county
     scorer = train_another(home, clock)
     propose_it(home, scorer, clock)

@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import sqlalchemy as sa
-from deltalake import write_deltalake
+from deltalake import WriterProperties, write_deltalake
 
 from bench.wide import NAMES, NUMBERS, drawn_rows, put_champion, words, write_jurisdiction
 from clues.clue import clue_schema
@@ -50,7 +50,9 @@ def million_home(folder: Path) -> Home:
     rows = drawn_rows(8_000)
     kept = [*range(20), *range(NUMBERS, NUMBERS + 4)]
     put_champion(home, declared_features(home), rows[:, kept])
-    write_deltalake(str(home.table("payments")), _payments())
+    # As `clues admit` writes them.
+    groups = WriterProperties(max_row_group_size=122_880)
+    write_deltalake(str(home.table("payments")), _payments(), writer_properties=groups)
     for part in range(PARTS):
         write_deltalake(str(home.table("clues")), _register(home, part), mode="append")
     return home

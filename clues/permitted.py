@@ -249,6 +249,9 @@ def _columns(
     if whole is not None:
         cure = "name the columns that are needed"
         raise Refused(wanted="columns", got=f"all of {whole.name} as one", cure=cure, where=where)
+    if any(any(star.args.values()) for star in query.find_all(exp.Star)):
+        # What is left out of a star must be there to be left out.
+        used = {name: set(record_sets[name]) | columns for name, columns in used.items()}
     return {name: tuple(sorted(columns)) for name, columns in sorted(used.items())}
 
 

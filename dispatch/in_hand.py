@@ -41,13 +41,15 @@ def read_in_hand(
     query = sa.select(*(c[name] for name in NAMES), due.label("due")).where(
         c.state.in_(sorted(states))
     )
+    ended = not set(states) & set(OPEN)
     if offices is not None:
-        query = query.where(c.office_id.in_(sorted(offices)))
+        # Few clues are in hand and many wait: found by state, whatever the office.
+        own = c.office_id if ended else sa.func.coalesce(c.office_id, "")
+        query = query.where(own.in_(sorted(offices)))
     if models is not None:
         query = query.where(c.supervision_model.in_(sorted(models)))
     if overdue_at is not None:
-        query = query.where(c.open.is_(True), due < overdue_at)
-    ended = not set(states) & set(OPEN)
+        query = query.where(due < overdue_at)
     order = [c.since.desc(), c.clue_id] if ended else [due.is_(None), due, c.clue_id]
     with ledger.connect() as connection:
         found = connection.execute(query.order_by(*order).offset(start).limit(limit)).mappings()

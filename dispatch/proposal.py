@@ -9,7 +9,7 @@ looked at: whatever moved meanwhile is a conflict, and then nothing of the batch
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +24,7 @@ from dispatch.standing import standing
 from dispatch.transition import move_in
 from dispatch.week import OfficeWeek, Ways, office_week
 from scoring.idempotency import Asked, once
-from scoring.ledger import writing
+from scoring.ledger import clue_states, queue_offices, queue_places, writing
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,32 @@ def propose(
     others = [each for each in proposals if each.from_office is not None]
     others.sort(key=lambda each: (-each.place.margin - each.place.urgency, each.place.clue_id))
     return own_ones + others[: max(0, free)]
+
+
+def kept_proposals(ledger: sa.Engine, office_id: str) -> list[Proposal]:
+    """The office's own proposals as the kept ranking has them (dispatch/kept_queue.py), which must
+    be fresh: what `propose` gives, without ranking anew. Sister offices are not looked at."""
+    q, c, o = queue_places.c, clue_states.c, queue_offices.c
+    query = (
+        sa.select(queue_places, o.seed, c.state, c.version)
+        .join(queue_offices, o.office_id == q.office_id)
+        .join(clue_states, c.clue_id == q.clue_id)
+        .where(q.office_id == office_id, q.below == 0)
+        .order_by(q.minus_value, q.clue_id)
+    )
+    with ledger.connect() as connection:
+        rows = connection.execute(query).mappings().all()
+    names = [field.name for field in fields(Ranked)]
+    return [
+        Proposal(
+            Ranked(**{name: row[name] for name in names if name in row}, within_capacity=True),
+            float(row["probability"]),
+            row["state"],
+            int(row["version"]),
+            row["supervision_model"],
+        )
+        for row in rows
+    ]
 
 
 def sisters(ways: Ways, office_id: str) -> list[str]:

@@ -52,7 +52,10 @@ class Kinds:
 
 
 class Batch:
-    """The rows of one batch of `contract`; `folder` is emptied first, `stored` are its files."""
+    """The rows of one batch of `contract`; `folder` is emptied first, `stored` are its files.
+
+    Records are numbered on from the last that is stored, or `last_number`, whichever is higher.
+    """
 
     def __init__(
         self,
@@ -61,6 +64,7 @@ class Batch:
         stored: list[str],
         folder: Path,
         batch: str,
+        last_number: int = 0,
     ) -> None:
         self.connection, self.contract, self.batch = connection, contract, batch
         self.folder, self.stored = folder, stored
@@ -77,7 +81,7 @@ class Batch:
             " (record_no BIGINT, digest_hash UBIGINT, key_hash UBIGINT)"
         )
         [(last,)] = connection.execute("SELECT coalesce(max(record_no), 0) FROM stored").fetchall()
-        self.base = self.last = int(last)
+        self.base = self.last = max(int(last), last_number)
 
     def add(self, block: Block, kinds: Kinds, now: datetime) -> None:
         """Take in a block whose rows are laid out as the table `judged`."""

@@ -29,7 +29,7 @@ from base.progress import Bar, SilentBar
 from governance import quarantine, receipts, tables
 from governance.batch import Batch, Kinds
 from governance.block import SOURCE_ROW, Block, Source
-from governance.columns import column_notices
+from governance.columns import column_notices, require_stored_alike
 from governance.contract import Contract, Reference
 from governance.corrections import commit_rows, settle
 from governance.drift import OF_VALUES, Arrived, Drift, Profile, drifts, profile_of
@@ -99,8 +99,10 @@ def admit_sources(
     folder = home.scratch / "admit" / contract.record_set
     connection = connect(folder.with_name("spill"), memory_limit=MEMORY)
     with tables.writing(table), closing(connection):
+        require_stored_alike(contract, table)
         _lay_out_reference(connection, home, contract)
-        batch = Batch(connection, contract, tables.files(table), folder, receipt.batch)
+        last = receipts.last_number(home, contract.record_set)
+        batch = Batch(connection, contract, tables.files(table), folder, receipt.batch, last)
         judge = Judge(connection, contract)
         bar.expect(len(sources) + 1)
         arrived, now = Arrived(), clock.now()

@@ -15,6 +15,7 @@ from typing import Any
 from governance.home import Home
 
 EARLIER_PROFILES = 12
+LAST_NUMBER = "last_record_no"
 
 
 def keep(home: Home, record_set: str, receipt: dict[str, Any], at: datetime) -> None:
@@ -43,6 +44,21 @@ def earlier_profiles(home: Home, record_set: str) -> list[dict[str, Any]]:
         if kept.get("profile") and kept.get("admitted")
     )
     return _some(with_one, EARLIER_PROFILES)
+
+
+def last_number(home: Home, record_set: str) -> int:
+    """The highest record number that retention found when it removed records; 0: it never did."""
+    path = home.receipts / record_set / LAST_NUMBER
+    return int(path.read_text("ascii")) if path.is_file() else 0
+
+
+def keep_last_number(home: Home, record_set: str, number: int) -> None:
+    """Remember a record number before its record goes: no number is ever given twice."""
+    path = home.receipts / record_set / LAST_NUMBER
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".new")
+    draft.write_text(str(max(number, last_number(home, record_set))), "ascii")
+    draft.replace(path)
 
 
 def newest_first(home: Home, record_set: str) -> Iterator[dict[str, Any]]:

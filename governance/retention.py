@@ -18,7 +18,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from base.moment import Clock
-from governance import tables
+from governance import receipts, tables
 from governance.checks import literal, quoted
 from governance.contract import Contract
 from governance.engine import connect, file_list
@@ -60,11 +60,22 @@ def _enforced(
     folder.mkdir(parents=True)
     with tables.writing(table), connect(folder / "spill") as connection:
         over = _over(connection, contract, table, before)
+        if not dry_run:
+            receipts.keep_last_number(home, name, _last_number(connection, table))
         records = _leave(connection, table, over, folder, dry_run)
         over = f"quarantined_at < {_moment(before)}"
         quarantined = _leave(connection, kept_apart, over, folder, dry_run)
     shutil.rmtree(folder, ignore_errors=True)
     return Removed(name, before, records, quarantined)
+
+
+def _last_number(connection: duckdb.DuckDBPyConnection, table: Path) -> int:
+    files = tables.files(table)
+    if not files:
+        return 0
+    query = f"SELECT coalesce(max(record_no), 0) FROM {file_list(files)}"
+    [(last,)] = connection.execute(query).fetchall()
+    return int(last)
 
 
 def _moment(moment: datetime) -> str:

@@ -216,6 +216,7 @@ def payments(number: int) -> Records:
         "agency_id": ["x"] * number,
         "office_id": ["A"] * number,
         "amount_cents": [1] * number,
+        "paid_on": [datetime(2024, 1, 1).date()] * number,
         "happened_at": pa.array([datetime(2024, 1, 1)] * number, pa.timestamp("us")),
     }
     return Records.of_tables({"payments": pa.table(rows)})
@@ -253,6 +254,19 @@ def test_a_refusal_of_the_engine_tells_no_value_of_a_record(tmp_path: Path) -> N
             sandbox.run(model, datetime(2024, 7, 1))
     assert "person of note" not in str(refusal.value)
     assert "Conversion Error" in str(refusal.value)
+
+
+def test_what_a_star_leaves_out_is_there_to_be_left_out(tmp_path: Path) -> None:
+    """The sandbox lays out what is read; an excluded column is read for that."""
+    model = hamlet_model(
+        tmp_path / "hamlet",
+        "SELECT * EXCLUDE (person_id, payment_no, paid_on, record_no, happened_at, known_at),"
+        " person_id AS subject_id, '-' AS ground_key, ['payments/1'] AS evidence FROM payments",
+    )
+    with payments(2) as records:
+        sandbox = Sandbox(records, model.columns)
+        sandbox.run(model, datetime(2024, 7, 1))
+        assert sandbox.run_many(model, [datetime(2024, 6, 1), datetime(2024, 7, 1)])
 
 
 def test_the_sandbox_holds_the_columns_that_are_read_and_no_others(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from base.moment import FixedClock
 from dispatch.kept_queue import freshen
 from dispatch.office_loads import Load, loads, together
-from dispatch.proposal import confirm, propose
+from dispatch.proposal import Proposal, confirm, kept_proposals, propose
 from dispatch.transition import move
-from scoring.ledger import clue_states
+from scoring.ledger import clue_states, queue_offices
 
 NOW = queues.TUESDAY
 FILED = {"case_number": "1", "filed_on": "2026-01-06"}
@@ -53,6 +53,26 @@ def test_a_load_counts_what_waits_what_is_in_hand_and_what_came_of_it(at_work: s
     assert told == Load(3, 3, 6, 0, 1, 0, 2, pytest.approx(expected), 1)
     assert each["D1"] == Load(capacity=3, waiting=2, proposed=2)
     assert each["P"] == Load(capacity=3)
+
+
+def by_id(proposal: Proposal) -> str:
+    return proposal.place.clue_id
+
+
+@pytest.mark.parametrize("office", ["C1", "D1", "P"])
+def test_proposals_of_the_kept_ranking_are_those_of_a_new_one(
+    at_work: sa.Engine, office: str
+) -> None:
+    """Place, lot, seed, probability and version: nothing is lost by being kept."""
+    ways = queues.ways(exploration_share=0.4)
+    with at_work.begin() as connection:
+        connection.execute(sa.update(queue_offices).values(stale=True))
+    freshen(at_work, ways, None, NOW)
+    kept, anew = kept_proposals(at_work, office), propose(at_work, ways, office, NOW)
+    assert {each.place.clue_id: each for each in kept} == {
+        each.place.clue_id: each for each in anew
+    }
+    assert len(kept) == {"C1": 0, "D1": 2, "P": 0}[office]
 
 
 def test_a_deadline_that_passed_makes_overdue_and_a_later_day_forgets_endings(

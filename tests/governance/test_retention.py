@@ -96,7 +96,7 @@ def test_what_is_over_is_in_no_file_and_the_rest_can_still_be_read(home: Home) -
 
 
 def test_enforced_again_nothing_more_goes_and_records_come_in_as_before(home: Home) -> None:
-    """Numbers of records that are gone are not given again while later ones stand."""
+    """Numbers of records that are gone are never given again, not even when none is left."""
     enforce(home, NOW)
     version = tables.version(home.table("payments"))
     assert [(each.records, each.quarantined) for each in enforce(home, NOW)] == [(0, 0), (0, 0)]
@@ -105,3 +105,8 @@ def test_enforced_again_nothing_more_goes_and_records_come_in_as_before(home: Ho
     assert admit_table(home, "payments", pa.table(more), NOW).admitted == 1
     with Records(home) as records:
         assert records.arrow("payments", ["record_no"])["record_no"].to_pylist() == [2, 3]
+    later = FixedClock(datetime(2030, 1, 1))
+    assert [each.records for each in enforce(home, later)] == [3, 2]
+    assert admit_table(home, "payments", pa.table(more), later).admitted == 1
+    with Records(home) as records:
+        assert records.arrow("payments", ["record_no"])["record_no"].to_pylist() == [4]

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import hamlet
+import pytest
 import receiving
 import sqlalchemy as sa
-from ledgers import WAY, stand
+from ledgers import WAY, new_url, stand
 
 from base.moment import WallClock
 from dispatch.exchange.outbox import counts
@@ -62,13 +63,20 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
 def test_a_killed_worker_and_a_killed_slow_receiver_lose_nothing_and_double_nothing(
+    database: str,
     tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Clues move on while both are killed again and again; then everything was taken once."""
+    server = request.getfixturevalue("postgres") if database == "postgres" else ""
+    url = new_url(database, tmp_path, server)
+    monkeypatch.setenv("CLUES_LEDGER_URL", url)
     CONTEXT.set_forkserver_preload(["receiving"])
     home = Home.create(tmp_path / "home", load_jurisdiction(hamlet.write_hamlet(tmp_path / "h")))
-    port, ledger, draw = free_port(), open_ledger(home.ledger_url), random.Random(1)
+    port, ledger, draw = free_port(), open_ledger(url), random.Random(1)
     key = receiving.declare(
         home, port, first_retry_seconds=0.05, longest_retry_seconds=0.2, seconds=5
     )
@@ -76,7 +84,7 @@ def test_a_killed_worker_and_a_killed_slow_receiver_lose_nothing_and_double_noth
     clues = [f"c{at}" for at in range(CLUES)]
     stand(ledger, clues)
     deliver_once(home, clock)  # subscribed from now on
-    worker = Killed(receiving.run_worker, home.path)
+    worker = Killed(receiving.run_worker, home.path, url)
     receiver = Killed(receiving.run_receiver, tmp_path / "cases", key, port, MANNERS)
     steps = [(clue, to, role) for to, role in WAY.items() for clue in clues]
     for at in range(ROUNDS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,10 +86,11 @@ def declare(home: Home, port: int, **more: Any) -> Path:
     return path
 
 
-def run_worker(home: Path) -> None:
+def run_worker(home: Path, url: str) -> None:
     """`clues deliver`, in a process of its own."""
     from base.moment import WallClock
 
+    os.environ["CLUES_LEDGER_URL"] = url
     opened = Home.open(home)
     deliver(opened, WallClock(opened.jurisdiction.timezone), lambda _: None)
 
