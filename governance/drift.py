@@ -22,6 +22,8 @@ from base.errors import Fault
 from governance.batch import Batch, Kinds
 from governance.checks import convertible, quoted, wanted_form
 from governance.contract import Column, Contract
+from governance.jurisdiction import OPEN
+from governance.shapes import shapes
 
 ROWS_TO_JUDGE = 30
 # Medians this many times apart are another unit; yuan and cents are 100.
@@ -84,7 +86,10 @@ def drifts(
 def profile_of(
     connection: duckdb.DuckDBPyConnection, contract: Contract, rows: str, count: int
 ) -> Profile:
-    """The median of each numeric column that is no key, by group where the contract names one."""
+    """The median of each numeric column that is no key, by group where the contract names one.
+
+    Groups are named in receipts: only a column that everybody may read can name them.
+    """
     numeric = [
         column.name
         for column in contract.columns
@@ -96,7 +101,7 @@ def profile_of(
     [row] = connection.execute(f"SELECT {medians} FROM {rows} t").fetchall()
     told: Profile = dict(zip(numeric, map(_number, row), strict=True))
     by = contract.terms.unit_jump_by
-    if by is not None:
+    if by is not None and contract.column(by).classification in OPEN:
         groups = connection.execute(
             f"SELECT {quoted(by)}::VARCHAR, {medians} FROM {rows} t WHERE {quoted(by)} IS NOT NULL"
             f" GROUP BY 1 HAVING count(*) >= {ROWS_TO_JUDGE} ORDER BY count(*) DESC"
@@ -160,7 +165,7 @@ def _jumps(profile: Profile, earlier: Sequence[Profile]) -> Iterator[tuple[str, 
                 before = [(each.get(name) or {}).get(group) for each in earlier]
                 told = _jump(median, before)
                 if told:
-                    yield "unit_jump", column, f"{told} where {by} is {group}"
+                    yield "unit_jump", column, f"{told} where {by} is {group!r}"
         else:
             told = _jump(now, [each.get(name) for each in earlier])
             if told:
@@ -178,6 +183,11 @@ def _jump(now: float | None, before: Sequence[float | None]) -> str | None:
     return f"a median of {now:g} where it was {usual:g} (x{times:.3g})"
 
 
+def _told(value: str, column: Column) -> str:
+    """A value where everybody may read it, else its shape: receipts are no place for it."""
+    return repr(value if column.classification in OPEN else shapes(pa.array([value]))[0].as_py())
+
+
 def _new_categories(batch: Batch, rows: str) -> Iterator[tuple[str, str, str]]:
     """Values of declared categories that no stored row has; of an enum, those quarantined."""
     for column in batch.contract.columns:
@@ -193,5 +203,5 @@ def _new_categories(batch: Batch, rows: str) -> Iterator[tuple[str, str, str]]:
             f" AND {name} NOT IN ({seen}) GROUP BY 1 ORDER BY 2 DESC LIMIT {CATEGORIES_TOLD}"
         ).fetchall()
         if new:
-            told = ", ".join(f"{value!r} ({count} rows)" for value, count in new)
+            told = ", ".join(f"{_told(value, column)} ({count} rows)" for value, count in new)
             yield "new_category", column.name, told

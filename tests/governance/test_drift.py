@@ -128,7 +128,7 @@ def test_a_jump_of_one_sender_is_seen_where_the_contract_names_senders(tmp_path:
     plain["amount_cents"] = ["10000"] * 100 + ["100"] * 40
     [drift] = admitted(home, pa.table(plain), months=1).drift
     assert (drift.kind, drift.column) == ("unit_jump", "amount_cents")
-    assert "where kind is subsidy" in drift.got
+    assert "where kind is 'subsidy'" in drift.got
 
 
 def test_quality_is_measured_told_and_refuses_where_it_must(tmp_path: Path) -> None:
