@@ -180,6 +180,8 @@ def _service(command: list[str], port: int, path: str, folder: Path) -> Iterator
     """A service's process, until it answers; what it says goes to a file."""
     env = {**os.environ, "PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"}
     env["CLUES_RATE_MACHINES"] = "0"
+    # MLflow starts uvicorn by its name.
+    env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
     with (folder / f"{port}.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=env)
         try:

@@ -249,7 +249,8 @@ def watched(
     query = (
         sa.select(watches, clue_states.c.state, clue_states.c.office_id.label("handled_by"))
         .join(clue_states, clue_states.c.clue_id == watches.c.clue_id)
-        .where(watches.c.ended_at.is_(None), clue_states.c.open.is_(True))
+        # From the few watches to their clues: no index of open ones, of which there are many.
+        .where(watches.c.ended_at.is_(None), sa.func.coalesce(clue_states.c.open, False).is_(True))
         .order_by(watches.c.since, watches.c.watch_id)
     )
     if offices is not None:

@@ -21,7 +21,6 @@ from dispatch.offices import Office, Offices
 from dispatch.oversight import SUPERVISED, overdue, watched
 from dispatch.week import Ways, office_week
 from dispatch.what_if import WhatIf, what_if
-from governance import tables
 from governance.home import Home
 from scoring.bundle import read_manifest
 from scoring.champion import find_champion
@@ -169,7 +168,8 @@ def _watching(service: Service, offices: Collection[str]) -> dict[str, dict[str,
 
 def _league(service: Service, seen: frozenset[str], now: datetime) -> list[Line]:
     home = service.home
-    versions = tuple(tables.version(home.table(name)) for name in ("clues", "outcomes"))
+    glance = service.glance
+    versions = tuple(glance.newest(home.table(name)).version for name in ("clues", "outcomes"))
     with service.ledger.connect() as connection:
         head = int(connection.execute(sa.select(audit_head.c.seq)).scalar_one())
     day = datetime(now.year, now.month, now.day)
