@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from functools import partial
 
 from fastapi import Depends, FastAPI
@@ -37,6 +38,7 @@ from serving.service import Service
 from serving.traces import tracer_by
 from serving.watched import Watched
 
+OBJECTS_UNTIL_LOOKED_AT = 20_000
 ROOMS = (
     scores, new_clues, clues, history, transitions, queue, orders, oversight, outcomes, scorers,
     monitoring, audit, health, metrics, reference, pages,
@@ -83,4 +85,13 @@ def from_environment() -> FastAPI:
     set_up_logs()
     app = create_app(Home.open(Settings().home))
     app.state.service.warm()
+    _leave_alone_what_stays()
     return app
+
+
+def _leave_alone_what_stays() -> None:
+    """A hundred thousand objects of modules, routes and definitions live as long as the process:
+    looking through them again and again would hold up whoever asks at that moment."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(OBJECTS_UNTIL_LOOKED_AT)
