@@ -24,7 +24,7 @@ REASONS, SIMILAR, CHECKS = 10, 10, 5
 def clue_told(service: Service, who: Principal, clue_id: str, language: Language) -> dict[str, Any]:
     """Values of clue.html and sheet.html. Raises NotFound."""
     row = require_clue(service, who, clue_id)
-    told = reasons_for(service, who, clue_id, language, REASONS)
+    told = reasons_for(service, who, clue_id, language, REASONS, clue=row)
     stands = history_of(service, who, clue_id)
     words = words_of(language)
     seen = cleared(who, service.home.jurisdiction)

@@ -101,9 +101,13 @@ def reasons_for(
     language: Language,
     count: int,
     evidence: int = 0,
+    clue: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """From the ledger alone. Raises NotFound where there is no score the caller may see."""
-    clue = require_clue(service, who, clue_id)
+    """From the ledger alone; `clue`: its row, where the caller was shown it already.
+
+    Raises NotFound where there is no score the caller may see.
+    """
+    clue = clue or require_clue(service, who, clue_id)
     given = latest_score(service.ledger, clue_id)
     scorer = scorer_of(service, given)
     told = tell_given(given, scorer, language, count, masked_for(service, who, scorer))
