@@ -239,6 +239,8 @@ def _taken(
     if note := left_out_note(clues, places):
         notes.append(note)
     queues = queues_of(clues, places)
+    if np.isnan(queues.places).all():
+        return {}
     found = {}
     for name, ranking in rankings.items():
         score = np.where(np.isnan(ranking.score), -np.inf, ranking.score)
