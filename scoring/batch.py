@@ -19,7 +19,13 @@ from scoring.bundle import ScoredFeature
 from scoring.explanation import Explanation
 from scoring.quadrature.engine import strongest_of
 from scoring.scorer import Scorer, Scores
-from scoring.sentences import sentence, show_value, show_window
+from scoring.sentences import (
+    is_missing,
+    missing_sentence,
+    sentence,
+    sentence_words,
+    show_value,
+)
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -114,9 +120,14 @@ def _sentences(feature: ScoredFeature, values: Sequence[Any], language: Language
     window and all, are found once."""
     if feature.type == "category":
         return (sentence(feature, value, language) for value in values)
-    words = feature.sentence.in_language(language)
-    around = words.replace("{window}", show_window(feature.window_days, language)).split("{value}")
-    return (_with_value(around, show_value(feature, value, language)) for value in values)
+    around, missing = (
+        sentence_words(feature, language).split("{value}"),
+        missing_sentence(feature, language),
+    )
+    return (
+        missing if is_missing(value) else _with_value(around, show_value(feature, value, language))
+        for value in values
+    )
 
 
 def _with_value(around: list[str], shown: str) -> str:

@@ -60,6 +60,12 @@ class ScoredFeature(Frozen):
     missing_share: float
     group: FeatureGroup | None = None
 
+    @property
+    def is_ratio(self) -> bool:
+        """A ratio of features.yaml, by its name (GROUP__ratio_WINDOW): bundles of before tell it
+        no other way."""
+        return self.name.rpartition("__")[2].startswith("ratio_") and self.show == "share"
+
     def code_of(self, value: Value) -> float:
         """A value as the trees read it: a category by its place, what is missing or unknown NaN."""
         if self.type == "numeric":

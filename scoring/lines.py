@@ -22,7 +22,7 @@ from scoring.explanation import Explanation
 from scoring.points import Points, points_along
 from scoring.quadrature.engine import strongest_of
 from scoring.scorer import Scorer, Scores
-from scoring.sentences import MISSING, number_shower, sentence, show_window
+from scoring.sentences import missing_sentence, number_shower, sentence, sentence_words
 
 Floats = npt.NDArray[np.float64]
 Value = float | str | None
@@ -156,10 +156,8 @@ class _Words:
     def __init__(self, feature: ScoredFeature, language: Language) -> None:
         self._feature, self._language = feature, language
         self.head = f'{{"feature":{_text(feature.name)},"value":'
-        words = feature.sentence.in_language(language)
-        whole = words.replace("{window}", show_window(feature.window_days, language))
-        self.around = _text(whole)[1:-1].split("{value}")
-        self.missing = MISSING[language].join(self.around)
+        self.around = _text(sentence_words(feature, language))[1:-1].split("{value}")
+        self.missing = _text(missing_sentence(feature, language))[1:-1]
         self.show = number_shower(feature.show, language)
         known = feature.categories
         self._categories = {word: self._said(word) for word in known}

@@ -11,22 +11,41 @@ from scoring.bundle import ScoredFeature
 
 MISSING = {"zh": "（无记录）", "en": "(no record)"}
 ASKED = {"zh": "……", "en": "..."}
+# A ratio is drawn towards a wider share (docs/reasons.md): it is not the share of its records.
+DRAWN = {
+    "zh": "（估计值，已按更大范围的平均折算）",
+    "en": " (an estimate, drawn towards a wider average)",
+}
 
 
 def sentence(feature: ScoredFeature, value: float | str | None, language: Language) -> str:
     """The feature's sentence with its value and window filled in."""
-    words = feature.sentence.in_language(language)
-    return words.replace("{value}", show_value(feature, value, language)).replace(
-        "{window}", show_window(feature.window_days, language)
-    )
+    if is_missing(value):
+        return missing_sentence(feature, language)
+    words = sentence_words(feature, language)
+    return words.replace("{value}", show_value(feature, value, language))
+
+
+def sentence_words(feature: ScoredFeature, language: Language) -> str:
+    """The feature's sentence about a known value, which is still to be filled in."""
+    words = _with_window(feature, language)
+    return words + DRAWN[language] if feature.is_ratio else words
+
+
+def missing_sentence(feature: ScoredFeature, language: Language) -> str:
+    """What is told where nothing is known: a sentence of its own, none with a hole in it."""
+    asked = asked_sentence(feature, language)
+    return f"无记录：“{asked}”" if language == "zh" else f'no record: "{asked}"'
 
 
 def asked_sentence(feature: ScoredFeature, language: Language) -> str:
     """The feature's sentence with its value left open: what is to be looked up."""
+    return _with_window(feature, language).replace("{value}", ASKED[language])
+
+
+def _with_window(feature: ScoredFeature, language: Language) -> str:
     words = feature.sentence.in_language(language)
-    return words.replace("{value}", ASKED[language]).replace(
-        "{window}", show_window(feature.window_days, language)
-    )
+    return words.replace("{window}", show_window(feature.window_days, language))
 
 
 def flag_sentence(
@@ -44,7 +63,7 @@ def flag_sentence(
     chinese = language == "zh"
     match kind:
         case "missing":
-            return f"{said}：学习时几乎都有" if chinese else f"{said}: nearly always known"
+            return f"{said}；学习时几乎都有" if chinese else f"{said}; nearly always known"
         case "unknown_category":
             return f"{said}：学习时未见过" if chinese else f"{said}: never seen when learning"
         case "out_of_range":
@@ -80,12 +99,17 @@ def check_sentence(
 
 def show_value(feature: ScoredFeature, value: float | str | None, language: Language) -> str:
     """A value with its unit: cents as yuan, days, shares in per cent, categories by title."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if value is None or is_missing(value):
         return MISSING[language]
     if isinstance(value, str):
         label = feature.labels.get(value)
         return label.in_language(language) if label else value
     return number_shower(feature.show, language)(value)
+
+
+def is_missing(value: float | str | None) -> bool:
+    """Whether nothing is known."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def number_shower(show: Show, language: Language) -> Callable[[float], str]:

@@ -30,8 +30,9 @@ CLUES_TITLE = Bilingual(zh="线索", en="clues")
 class EvidencePage:
     """`columns` are name, title and whether it is masked; `records` have them and `hit`.
 
-    `record_set` None: the value stands in the clue itself. `next_after`: where the next page
-    begins, None: no more.
+    `record_set` None: the value stands in the clue itself. `hits`: of `total` records, those in
+    the numerator of a ratio; None for all else. `next_after`: where the next page begins, None: no
+    more.
     """
 
     record_set: str | None
@@ -39,10 +40,11 @@ class EvidencePage:
     columns: list[dict[str, Any]]
     records: list[dict[str, Any]]
     total: int
+    hits: int | None
     next_after: int | None
 
 
-NO_RECORDS = EvidencePage(None, None, [], [], 0, None)
+NO_RECORDS = EvidencePage(None, None, [], [], 0, None, None)
 
 
 def reads_closed(service: Service, who: Principal, record_set: str) -> bool:
@@ -71,8 +73,8 @@ class Evidence:
             return NO_RECORDS
         with self._records(source) as records:
             behind = behind_value(self.service.definitions, feature, self._asked(), records)
-            rows, total = (
-                self._rows(records, behind, limit, after) if behind is not None else ([], 0)
+            rows, total, hits = (
+                self._rows(records, behind, limit, after) if behind is not None else ([], 0, None)
             )
         classified = column_classifications(self.service.home.jurisdiction, source)
         seen = cleared(self.who, self.service.home.jurisdiction)
@@ -90,6 +92,7 @@ class Evidence:
             ],
             records=[seen_row(row, classified, seen) for row in rows],
             total=total,
+            hits=hits,
             next_after=after + len(rows) if more else None,
         )
 
@@ -127,14 +130,10 @@ class Evidence:
 
     def _rows(
         self, records: Records, behind: Behind, limit: int, after: int
-    ) -> tuple[list[dict[str, Any]], int]:
+    ) -> tuple[list[dict[str, Any]], int, int | None]:
         query, parameters = self._seen(behind, records)
-        total = (
-            records.connection()
-            .cursor()
-            .execute(f"SELECT count(*) FROM ({query})", parameters)
-            .fetchone()
-        )
+        counted = f"SELECT count(*), count(*) FILTER (WHERE hit) FROM ({query})"
+        total, hits = records.connection().cursor().execute(counted, parameters).fetchall()[0]
         names = [name for name, _ in self._columns(behind.record_set)]
         listed = ", ".join(["record_no", "happened_at", "known_at", *map(quoted, names), "hit"])
         page = f"""
@@ -147,7 +146,7 @@ class Evidence:
         if not behind.shares:
             for row in rows:
                 del row["hit"]
-        return rows, int(total[0]) if total else 0
+        return rows, total, hits if behind.shares else None
 
     def _seen(self, behind: Behind, records: Records) -> tuple[str, dict[str, Any]]:
         """Whole rows of the records that the reader's offices cover."""

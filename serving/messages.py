@@ -159,7 +159,8 @@ class ColumnMessage(BaseModel):
 class EvidenceReply(BaseModel):
     """Records behind a value, as they were when the score was given, in order of happening.
 
-    `record_set` null: the value stands in the clue itself. `hit`: counted in a share's numerator.
+    `record_set` null: the value stands in the clue itself. `hit`: counted in a ratio's numerator;
+    `hits` of `total` are. A ratio is drawn towards a wider one, so `value` is not their quotient.
     `next_after`: give it as `after` for the next page; null: no more.
     """
 
@@ -174,6 +175,7 @@ class EvidenceReply(BaseModel):
     columns: list[ColumnMessage]
     records: list[dict[str, Any]]
     total: int
+    hits: int | None
     next_after: int | None
 
 

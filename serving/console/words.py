@@ -72,6 +72,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "in_clue": ("该值见于线索本身。", "This value stands in the clue itself."),
     "counted": ("条记录", "records"),
     "hit": ("计入分子", "in the numerator"),
+    "drawn": (
+        "所示比例不是二者相除：记录少时，按更大范围的平均折算。",
+        "The value is not their quotient: the fewer records, the nearer to a wider average.",
+    ),
     "to_clue": ("返回线索", "Back to the clue"),
     "base": ("起点", "Base"),
     "others": ("其余各项合计", "All others together"),

@@ -10,7 +10,7 @@ import feature_worlds as worlds
 import pytest
 import yaml
 
-from base.bilingual import Language
+from base.bilingual import Bilingual, Language
 from base.errors import Refused
 from features.declared import features_of
 from features.definition import Feature, FeatureSet, load_features
@@ -106,3 +106,39 @@ def test_a_sentence_is_there_and_is_filled_in_whole(
     with pytest.raises(Refused) as refusal:
         load_features(path, sources=worlds.SOURCES, clue_columns=worlds.CLUE_COLUMNS)
     assert refusal.value.faults[0].got.startswith(got)
+
+
+def scored(name: str, show: str) -> ScoredFeature:
+    words = Bilingual(zh="{window}成案率{value}", en="{value} became cases in {window}")
+    return ScoredFeature(
+        name=name,
+        type="numeric",
+        show=show,  # type: ignore[arg-type]
+        window_days=None,
+        sentence=words,
+        missing_share=0.0,
+    )
+
+
+def test_a_ratio_is_told_as_an_estimate() -> None:
+    """It is drawn towards a wider average, so it must not read as the share of its records."""
+    ratio, rank = scored("body__ratio_all", "share"), scored("body__rank_all", "share")
+    told = sentence(ratio, 0.271, "en")
+    assert told.startswith("27.1% became cases in all the time before (an estimate")
+    assert sentence(ratio, 0.271, "zh") == "全部历史成案率27.1%（估计值，已按更大范围的平均折算）"
+    assert "estimate" not in sentence(rank, 0.271, "en")
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_what_is_not_known_has_a_sentence_of_its_own(missing: float | None) -> None:
+    """No sentence about a value that is not there."""
+    days = scored("lag_days", "days")
+    assert sentence(days, missing, "en") == 'no record: "... became cases in all the time before"'
+    assert sentence(days, missing, "zh") == "无记录：“全部历史成案率……”"
+
+
+def test_every_declared_ratio_is_known_by_its_name(declared: FeatureSet) -> None:
+    """Bundles name their features and nothing else tells a ratio."""
+    for feature in declared.features:
+        told = scored(feature.name, feature.show)
+        assert told.is_ratio == (feature.kind == "ratio"), feature.name

@@ -77,7 +77,7 @@ def test_a_column_that_is_not_there_reads_as_no_record(scorer: Scorer) -> None:
     told = tell_rows(scorer, tiny_scorer.random_rows(3, 1).drop(["count_365d"]), 3, "en")
     reasons = {each["feature"]: each for each in told["reasons"][0].as_py()}
     assert reasons["count_365d"]["value"] is None
-    assert "(no record)" in reasons["count_365d"]["sentence"]
+    assert reasons["count_365d"]["sentence"].startswith('no record: "')
     assert "missing:count_365d" in told["flags"][0].as_py()
 
 

@@ -123,4 +123,4 @@ def test_values_read_as_people_write_them(scorer: Scorer) -> None:
         base=0,
     )
     sentences = [reason.sentence for reason in told.reasons]
-    assert sentences == ["涉及金额1,234.56元", "此前365天（无记录）次", "类型：民事检察"]
+    assert sentences == ["涉及金额1,234.56元", "无记录：“此前365天……次”", "类型：民事检察"]

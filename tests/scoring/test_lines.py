@@ -34,7 +34,7 @@ def feature(at: int) -> ScoredFeature:
     """Numbers of every show, then a category; every other one in a group."""
     category = at == len(SHOWS)
     return ScoredFeature(
-        name=f'f"{at}',
+        name="f3__ratio_all" if SHOWS[at : at + 1] == ("share",) else f'f"{at}',
         type="category" if category else "numeric",
         show="text" if category else SHOWS[at],  # type: ignore[arg-type]
         window_days=None if at % 2 else 30,

@@ -155,7 +155,7 @@ def test_flags_are_told_in_words_in_both_languages(scorer: Scorer) -> None:
         flag: flag_sentence(flag, features, values, "zh")
         for flag in ("missing:count_365d", "unknown_category:kind", "out_of_range:amount")
     }
-    assert told["missing:count_365d"] == "此前365天（无记录）次：学习时几乎都有"
+    assert told["missing:count_365d"] == "无记录：“此前365天……次”；学习时几乎都有"
     assert told["unknown_category:kind"] == "类型：unheard of：学习时未见过"
     assert told["out_of_range:amount"].startswith("涉及金额2,500.00元：超出学习时的范围（0.00元至")
     english = flag_sentence("out_of_range:amount", features, values, "en")

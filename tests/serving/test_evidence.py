@@ -105,6 +105,9 @@ def test_a_share_tells_two_lists_of_records(asking: Asking) -> None:
     assert (page["record_set"], page["total"], len(hits)) == ("outcomes", 3, 2)
     shrunk_twice = (2 + 4 * (2 + 4 * (2 + 4 * 0.1) / 7) / 7) / 7
     assert page["value"] == pytest.approx(shrunk_twice)
+    assert (page["hits"], page["total"]) == (2, 3)
+    assert "an estimate" in ask(asking, f"/v1/clues/{clue}/evidence/{SHARE}?language=en").text
+    assert ask(asking, f"/v1/clues/{clue}/evidence/{COUNT}").json()["hits"] is None
     reasons = ask(asking, f"/v1/clues/{clue}/reasons?reasons=9&evidence=2").json()["reasons"]
     told = {each["feature"]: each["evidence"] for each in reasons}
     assert told[SHARE]["record_nos"] == [row["record_no"] for row in page["records"]][:2]
@@ -119,6 +122,7 @@ def test_records_about_other_offices_clues_are_neither_shown_nor_counted(asking:
     for office, total in (("B", 0), ("P", 3)):
         page = ask(asking, f"/v1/clues/{clue}/evidence/{SHARE}", office=office).json()
         assert (page["total"], len(page["records"])) == (total, total)
+        assert page["hits"] == (2 if total else 0)
 
 
 def test_a_plain_value_stands_in_the_clue_itself(asking: Asking) -> None:
