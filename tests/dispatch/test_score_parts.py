@@ -23,8 +23,9 @@ from base.progress import silent
 from clues.register import read_clues
 from dispatch.parts import Parts
 from dispatch.score_clues import score_clues
-from dispatch.scoring_run import line_of, load_champion, score_at
+from dispatch.scoring_run import lines_of, load_champion, score_at
 from governance.home import Home
+from scoring.batch import REASON, TOLD
 from scoring.champion import write_champion
 from scoring.ledger import open_ledger
 from scoring.ledger.tables import scores_given
@@ -49,13 +50,19 @@ def kept(home: Home) -> list[Any]:
 
 
 def one_by_one(home: Home) -> list[dict[str, Any]]:
-    """The rows as the way of one clue tells them, best first."""
+    """The rows as the way of one clue tells them, best first; of what it tells, what a file has."""
     scorer, clues = load_champion(home), read_clues(home)
     scored = score_at(home, scorer, clues, killed_run.AUGUST)
-    lines = [line_of(scored, at, 3, "en") for at in range(clues.num_rows)]
+    lines = lines_of(scored, 3, "en")
+    kept_in_files = {*TOLD.names, "clue_id"}
     for line in lines:
+        assert set(TOLD.names) - {"scorer"} <= set(line)
+        for name in set(line) - kept_in_files:
+            del line[name]
         for reason in line["reasons"]:
             reason["value"] = None if reason["value"] is None else str(reason["value"])
+            for name in set(reason) - {field.name for field in REASON}:
+                del reason[name]
     return sorted(lines, key=lambda line: (-line["margin"], line["clue_id"]))
 
 

@@ -182,6 +182,7 @@ def test_an_estimate_cannot_undo_what_nobody_wrote_down(ranked_worlds: list[Draw
     assert abs(noted) < 0.25 * estimated
 
 
+@pytest.mark.slow
 def test_where_offices_chose_by_what_is_seen_the_estimate_recovers_the_truth() -> None:
     """24 months of severity and whim: chances estimated, intervals hold in 90 of 100 worlds."""
     worlds = [province_world(seed, count=1_500, months=24) for seed in range(WORLDS)]
