@@ -25,12 +25,14 @@ BATCH = "given"
 @dataclass(frozen=True)
 class Admission:
     """`clues`: those to work on, new or known, as the register has them. `joined`: given id ->
-    the clue it is. `taken`: places of given clues whose id another clue has."""
+    the clue it is. `taken`: places of given clues whose id another clue has. `elsewhere`: known
+    clues that were given again with another office than they have."""
 
     clues: pa.Table
     new: frozenset[str]
     joined: dict[str, str]
     taken: tuple[int, ...]
+    elsewhere: tuple[str, ...] = ()
 
 
 def admit_clues(
@@ -64,7 +66,14 @@ def admit_clues(
     wanted = {row["clue_id"] for row in rows} - set(joined) if not taken else set()
     known_rows = [row for row in stored if row["clue_id"] in wanted]
     table = pa.Table.from_pylist([*known_rows, *fresh], schema=clue_schema(home.jurisdiction))
-    return Admission(table, frozenset(row["clue_id"] for row in fresh), joined, taken)
+    elsewhere = tuple(
+        row["clue_id"]
+        for row in rows
+        if row["clue_id"] in wanted
+        and row["office_id"] != by_id.get(row["clue_id"], row)["office_id"]
+    )
+    new = frozenset(row["clue_id"] for row in fresh)
+    return Admission(table, new, joined, taken, elsewhere)
 
 
 def _identity(row: dict[str, Any]) -> tuple[Any, ...]:

@@ -29,7 +29,8 @@ from scoring.ledger.opening import open_ledger, writing
 
 RECORD_SET = "outcomes"
 CASE, NO_CASE = ("case_filed",), ("unfounded", "transferred", "case_withdrawn")
-GIVEN = ("clue_id", "status", "decided_at", "reported_at")
+TIMES = ("decided_at", "reported_at")
+GIVEN = ("clue_id", "status", *TIMES)
 # Empty in a row whose clue is not in the register; the contract requires it.
 OF_THE_CLUE = "supervision_model"
 
@@ -61,11 +62,13 @@ def require_outcomes(home: Home) -> Contract:
 
 
 def admit_outcomes(home: Home, source: WholeSource, clues: pa.Table, clock: Clock) -> Receipt:
-    """Admit the rows of a source about `clues`; one about any other clue is refused."""
+    """Admit the rows of a source about `clues`; one about any other clue is refused, and so is one
+    decided or reported later than now."""
     contract = require_outcomes(home)
     columns = [column.name for column in contract.columns]
     source.rows = _with_clue_columns(source, clues, columns)
-    return admit_sources(home, contract, [source], clock, SilentBar())
+    times = [name for name in TIMES if contract.types.get(name) in ("date", "timestamp")]
+    return admit_sources(home, contract, [source], clock, SilentBar(), by_now=times)
 
 
 def settle_source(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import pyarrow as pa
 
@@ -161,9 +162,13 @@ def wanted_form(column: Column) -> str:
 
 
 def checks(
-    contract: Contract, arrived: dict[str, pa.DataType], looked_at: Mapping[str, Look] | None = None
+    contract: Contract,
+    arrived: dict[str, pa.DataType],
+    looked_at: Mapping[str, Look] | None = None,
+    latest: Mapping[str, datetime] | None = None,
 ) -> list[Check]:
-    """Every reason a row of this contract may be quarantined for, in column order.
+    """Every reason a row of this contract may be quarantined for, in column order. `latest`: of
+    some columns the last moment they may tell.
 
     In the conditions what came in is `given(column)`, a typed value plainly `"column"`. What a
     look at a column's bytes has ruled out is not asked of its rows.
@@ -172,7 +177,7 @@ def checks(
     for column in contract.columns:
         look = (looked_at or {}).get(column.name, Look())
         found += _column_checks(column, arrived.get(column.name), look)
-    return found + _time_checks(contract)
+    return found + _time_checks(contract) + _latest_checks(latest or {})
 
 
 def _column_checks(column: Column, arrived: pa.DataType | None, look: Look) -> list[Check]:
@@ -249,6 +254,19 @@ def _time_checks(contract: Contract) -> list[Check]:
             )
         )
     return found
+
+
+def _latest_checks(latest: Mapping[str, datetime]) -> list[Check]:
+    cure = "mend the time at its source, or send the row when it is so far"
+    return [
+        Check(
+            name,
+            f"{quoted(name)} > TIMESTAMP {literal(moment.isoformat(sep=' '))}",
+            "a moment not after now",
+            cure,
+        )
+        for name, moment in latest.items()
+    ]
 
 
 def bad_sql(found: list[Check]) -> str:

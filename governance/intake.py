@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ from governance.staging import Judge, referred_times_sql
 
 # What the engine may hold of a batch before it spills; files are read beside it.
 MEMORY = "1GB"
+# A moment may be this far ahead of this machine's clock and still be no mistake.
+CLOCKS_DIFFER = timedelta(days=1)
 
 
 @dataclass
@@ -90,9 +92,16 @@ def admit_table(
 
 
 def admit_sources(
-    home: Home, contract: Contract, sources: Sequence[Source], clock: Clock, bar: Bar
+    home: Home,
+    contract: Contract,
+    sources: Sequence[Source],
+    clock: Clock,
+    bar: Bar,
+    *,
+    by_now: Collection[str] = (),
 ) -> Receipt:
-    """The flow itself, for sources that can be read."""
+    """The flow itself, for sources that can be read. `by_now`: columns whose moments are not after
+    now, but for clocks and zones that differ by up to a day."""
     receipt = Receipt(contract.record_set, _batch_id(contract, sources))
     receipt.files = [source.name for source in sources]
     table = home.table(contract.record_set)
@@ -103,7 +112,8 @@ def admit_sources(
         _lay_out_reference(connection, home, contract)
         last = receipts.last_number(home, contract.record_set)
         batch = Batch(connection, contract, tables.files(table), folder, receipt.batch, last)
-        judge = Judge(connection, contract)
+        latest = dict.fromkeys(by_now, clock.now() + CLOCKS_DIFFER)
+        judge = Judge(connection, contract, latest)
         bar.expect(len(sources) + 1)
         arrived, now = Arrived(), clock.now()
         for source in sources:

@@ -5,7 +5,9 @@ The query is compiled once for each shape that blocks of a batch have.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import duckdb
 import numpy as np
@@ -44,6 +46,7 @@ class Judge:
 
     connection: duckdb.DuckDBPyConnection
     contract: Contract
+    latest: Mapping[str, datetime] = field(default_factory=dict)
     _compiled: dict[object, tuple[str, str]] = field(default_factory=dict)
 
     def judge(self, block: Block) -> None:
@@ -52,7 +55,7 @@ class Judge:
         schema = rows.schema
         key = (tuple((each.name, str(each.type)) for each in schema), tuple(looks.values()))
         if key not in self._compiled:
-            self._compiled[key] = judging_sql(self.contract, schema, looks)
+            self._compiled[key] = judging_sql(self.contract, schema, looks, self.latest)
         judged, reasons = self._compiled[key]
         self.connection.register("arrived_rows", rows)
         try:
@@ -105,7 +108,12 @@ def _trimmed(contract: Contract, rows: pa.Table) -> tuple[pa.Table, dict[str, Lo
     return rows, looks
 
 
-def judging_sql(contract: Contract, schema: pa.Schema, looks: dict[str, Look]) -> tuple[str, str]:
+def judging_sql(
+    contract: Contract,
+    schema: pa.Schema,
+    looks: dict[str, Look],
+    latest: Mapping[str, datetime] | None = None,
+) -> tuple[str, str]:
     """SELECT over `arrived_rows` that gives the columns of `judged`, and SQL for reasons over it.
 
     Of bad rows `judged` also has `failed`, the numbers of the checks that failed, from 1, and
@@ -113,7 +121,7 @@ def judging_sql(contract: Contract, schema: pa.Schema, looks: dict[str, Look]) -
     """
     raw = [name for name in schema.names if name != SOURCE_ROW and not name.startswith("trimmed:")]
     arrived = {name: schema.field(name).type for name in raw}
-    found = checks(contract, arrived, looks)
+    found = checks(contract, arrived, looks, latest)
     failed = ", ".join(f"CASE WHEN {check.bad} THEN {at} END" for at, check in enumerate(found, 1))
     sent = [column.name for column in _sent(contract)]
     texts = ", ".join(f"{given(name)}::VARCHAR" for name in sent)

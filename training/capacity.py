@@ -4,7 +4,8 @@ An office of `offices.yaml` can verify `weekly_capacity` clues a week. Of the cl
 week (Monday to Sunday) for one office, the first of a ranking are taken, ties in random order, by
 expectation. Clues without a label take places like any other; found is the share of the known
 cases that stand within a place. The order of the labels themselves (cases first) is the most that
-any ranking can reach.
+any ranking can reach. A clue of no office, or of one that is not declared, stands in no queue: it
+is left out of these figures, and counted (`left_out_note`).
 
 Where offices have places for all clues every order finds everything. How well a ranking would do
 with fewer hands is told for shares of the capacity: 0.5 places are one place in every other week.
@@ -55,7 +56,7 @@ class _OfficesPlaces(BaseModel):
 @dataclass(frozen=True)
 class Queues:
     """Test clues as offices meet them, all (n,): `queue` numbers the office's week, `places` is how
-    many of that queue the office can verify.
+    many of that queue the office can verify; NaN where the office is not declared.
     """
 
     queue: Places
@@ -68,9 +69,11 @@ class Queues:
     @property
     def short(self) -> float:
         """Share of the clues that stand in a queue longer than its places; 0 without clues."""
-        if not len(self.queue):
+        declared = ~np.isnan(self.places)
+        if not declared.any():
             return 0.0
-        return float((np.bincount(self.queue)[self.queue] > self.places).mean())
+        long = np.bincount(self.queue)[self.queue] > self.places
+        return float(long[declared].mean())
 
 
 @dataclass(frozen=True)
@@ -117,30 +120,35 @@ def _offices(jurisdiction: Path) -> tuple[_OfficePlaces, ...]:
 def queues_of(clues: pa.Table, places: Mapping[str, int], share: float = 1.0) -> Queues:
     """Which queue each clue stands in; `clues` has office_id and raised_at, `share` above 0.
 
-    Raises Refused for an office that has no places declared, or a share that is not above 0.
+    Raises Refused for a share that is not above 0.
     """
     if not share > 0:
         raise Refused(
             wanted="a share of the capacity above 0", got=repr(share), cure="give 1 for all of it"
         )
-    offices = ["" if each is None else str(each) for each in clues["office_id"].to_pylist()]
-    unknown = sorted(set(offices) - set(places))
-    if unknown:
-        raise Refused(
-            wanted=f"every office of the test clues in {FILE}",
-            got=f"{len(unknown)} that are not there, such as {unknown[0]!r}",
-            cure="declare them with their weekly_capacity",
-            where=FILE,
-        )
+    offices = _named(clues)
     week = (micros(clues["raised_at"]) + MONDAY) // WEEK
     _, office = np.unique(np.array(offices, dtype=str), return_inverse=True)
     _, queue = np.unique(np.column_stack([office, week]), axis=0, return_inverse=True)
-    room = np.array([places[each] * share for each in offices], np.float64)
+    room = np.array([places.get(each, np.nan) * share for each in offices], np.float64)
     return Queues(queue.reshape(-1).astype(np.int64), room)
 
 
+def left_out_note(clues: pa.Table, places: Mapping[str, int]) -> str | None:
+    """How many clues no declared office has, in words; None where every one has its office."""
+    count = sum(each not in places for each in _named(clues))
+    if not count:
+        return None
+    return f"{count} clues of no office of {FILE} are left out of cases found at capacity"
+
+
+def _named(clues: pa.Table) -> list[str]:
+    return ["" if each is None else str(each) for each in clues["office_id"].to_pylist()]
+
+
 def chance_of_a_place(score: Floats, queues: Queues) -> Floats:
-    """(n,): chance of each clue to be within its queue's places, best first, ties by lot.
+    """(n,): chance of each clue to be within its queue's places, best first, ties by lot; NaN where
+    the office is not declared.
 
     Of 2.5 places the third is there every other week.
     """
@@ -176,16 +184,19 @@ def found_at_capacity(
     """Cases found by each ranking at each share of the capacity.
 
     `scores` (ranking -> (n,)), `label` (n,) (1, 0, NaN: unknown) and `weight` (n,) are parallel to
-    `clues`. A case counts its weight; a place is a place.
+    `clues`. A case counts its weight; a place is a place. Cases of no declared office are left out.
     """
-    known = np.where(label == 1, 1.0 if weight is None else weight, 0.0)
+    declared = np.isin(_named(clues), list(places)) if clues.num_rows else np.zeros(0, bool)
+    known = np.where((label == 1) & declared, 1.0 if weight is None else weight, 0.0)
     cases = float(known.sum())
     told = []
     for share in shares:
         queues = queues_of(clues, places, share)
         ranked = {"": (label == 1).astype(np.float64), **scores}
         found = {
-            name: float(known @ chance_of_a_place(score, queues)) / cases if cases else None
+            name: float(known @ np.nan_to_num(chance_of_a_place(score, queues))) / cases
+            if cases
+            else None
             for name, score in ranked.items()
         }
         best = found.pop("")

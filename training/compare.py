@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from base.errors import CluesError, Refused
+from base.errors import Refused
 from governance.home import Home
 from training.baselines import Ranking
-from training.capacity import chance_of_a_place, queues_of, weekly_places
+from training.capacity import chance_of_a_place, left_out_note, queues_of, weekly_places
 from training.intervals import REDRAWS, SEED, Redrawn, Rows, redraw
 from training.metrics import ROUNDING
 from training.runs import SCORE, SCORER, Run, find_run
@@ -236,10 +236,10 @@ def _taken(
     if places is None:
         notes.append("cases found at capacity are not told: no offices are declared")
         return {}
-    try:
-        queues = queues_of(clues, places)
-    except CluesError as error:
-        notes.append(f"cases found at capacity are not told: {error.got}")
+    if note := left_out_note(clues, places):
+        notes.append(note)
+    queues = queues_of(clues, places)
+    if np.isnan(queues.places).all():
         return {}
     found = {}
     for name, ranking in rankings.items():

@@ -45,7 +45,8 @@ AT_CAPACITY = "cases_found_at_capacity"
 @dataclass(frozen=True)
 class Rows:
     """The labelled rows of one split. `label` (0 or 1), `subject` and `weight` are (n,), and so are
-    the rankings' scores. `taken` (ranking -> (n,)): the chance that an office takes the row.
+    the rankings' scores. `taken` (ranking -> (n,)): the chance that an office takes the row;
+    NaN where no declared office has it: such a row is left out of cases found at capacity.
     """
 
     label: Floats
@@ -200,8 +201,9 @@ def _figures(rows: Rows, name: str, often: Floats, capacities: Sequence[str]) ->
     weights = often if rows.weight is None else often * rows.weight
     figures = figures_by_weight(ranking.score, rows.label, weights, ranking.probability, capacities)
     if name in rows.taken:
-        cases = weights @ rows.label
-        found = weights @ (rows.label * rows.taken[name])
+        taken = rows.taken[name]
+        cases = weights @ (rows.label * ~np.isnan(taken))
+        found = weights @ (rows.label * np.nan_to_num(taken))
         nothing = np.full(len(cases), np.nan)
         figures[AT_CAPACITY] = np.divide(found, cases, out=nothing, where=cases > 0)
     return figures

@@ -21,7 +21,7 @@ from features.definition import Feature
 from features.table import build_features
 from governance.home import Home
 from governance.reading import Records
-from training.capacity import office_titles, queues_of, weekly_places
+from training.capacity import office_titles, weekly_places
 from training.experiment import Experiment
 from training.held_out import held_out_clues
 from training.selection import noted_chances
@@ -70,8 +70,6 @@ def ask(home: Home, name: str, experiment: Experiment, records: Records, bar: Ba
     clues = _asked_clues(home, experiment)
     _require_columns(clues, experiment)
     places = weekly_places(home.jurisdiction.folder)
-    if places is not None:
-        queues_of(clues, places)  # refuses an office without places, before features are computed
     threads = Settings().threads
     rows = build_features(definitions, clues, records, threads=threads, progress=bar)
     identity = {

@@ -19,6 +19,7 @@ from governance.pseudonyms import told_apart
 from governance.reading import Records
 from scoring.bundle import GoldenRow, Manifest, Reference, write_bundle
 from scoring.matrix import to_matrix
+from training.capacity import left_out_note
 from training.evaluate import Judged, judge_split
 from training.experiment import Experiment, find_experiment
 from training.findings import find_out, over_splits
@@ -48,6 +49,7 @@ def train(
     with Records(home) as records:
         with stages.stage("features") as bar:
             question = ask(home, stem, experiment, records, bar)
+        warnings += _capacity_warnings(question)
         with stages.stage("train", _steps(experiment)) as bar:
             judged = [
                 _judged(question, number, records, bar)
@@ -99,6 +101,12 @@ def _with_present_rivals(home: Home, experiment: Experiment) -> tuple[Experiment
     """The experiment with the rivals that have files; a note for each optional one that has not."""
     present, notes = present_rivals(experiment.rivals, home.path / "rivals", len(experiment.splits))
     return experiment.model_copy(update={"rivals": present}), notes
+
+
+def _capacity_warnings(question: Question) -> tuple[str, ...]:
+    """What is left out of the figures at capacity, if anything."""
+    note = None if question.places is None else left_out_note(question.clues, question.places)
+    return () if note is None else (note,)
 
 
 def _judged(question: Question, number: int, records: Records, bar: Bar) -> Judged:

@@ -35,14 +35,17 @@ class Work:
     _ended: threading.Event = field(default_factory=threading.Event, init=False)
 
     def taken(self, event: dict[str, Any]) -> None:
-        """A clue was dispatched: plan its outcome."""
+        """A clue was dispatched: plan its outcome, decided by when it is reported: the platform
+        takes no word from a day to come."""
         if event["type"] != DISPATCHED:
             return
         draw = random.Random(f"{self.seed} {event['subject']}")  # noqa: S311 - no secret is drawn
         became = "case_filed" if draw.random() < self.case_share else "unfounded"
-        since = datetime.fromisoformat(event["data"]["since"]).replace(tzinfo=None, microsecond=0)
+        since = datetime.fromisoformat(event["data"]["since"])
         decided = since + timedelta(days=self.days * draw.expovariate(1.0))
         due = time.time() + self.after_seconds * draw.expovariate(1.0)
+        decided = min(decided, max(since, datetime.fromtimestamp(due, since.tzinfo)))
+        decided = decided.replace(tzinfo=None, microsecond=0)
         self.store.plan(event["subject"], became, decided.isoformat(timespec="seconds"), due)
 
     def report(self) -> int:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
-from base.errors import Fault
+from base.errors import Fault, nearest
 from dispatch.new_clues import Admission, admit_clues
 from dispatch.scoring_run import given_scores, lines_of, score_rows
 from dispatch.standing import mark_scored, register, standing
 from scoring.ledger import keep_scores
 from serving.access import principal_of, service_of
-from serving.asked import asked_clues
+from serving.asked import asked_clues, has_own_columns
 from serving.bounds import BATCH_BYTES, read_body
-from serving.messages import parse_message
+from serving.messages import ClueMessage, parse_message
 from serving.once_only import PARAMETER, Work, answer_once
 from serving.principal import Principal
 from serving.refusals import UnfitMessage
@@ -62,6 +63,7 @@ def _prepare(service: Service, who: Principal, body: bytes) -> Work:
     _require_different([each.clue_id for each in whole])
     scorer = service.champion()
     given = asked_clues(service, who, whole, None)
+    _require_offices(service, whole)
     late = [at for at, raised in enumerate(given["raised_at"].to_pylist()) if raised > now]
     if late:
         raise UnfitMessage.gather(
@@ -93,15 +95,39 @@ def _prepare(service: Service, who: Principal, body: bytes) -> Work:
     return work
 
 
+def _require_offices(service: Service, whole: Sequence[ClueMessage]) -> None:
+    """A clue that no declared office has would wait for nobody, and be in no office's figures."""
+    declared = service.offices.by_id
+    faults = []
+    for at, each in enumerate(whole):
+        if each.office_id in declared or not has_own_columns(each):
+            continue
+        got = "none" if each.office_id is None else "another"
+        cure = nearest(each.office_id or "", declared)
+        faults.append(Fault("an office of offices.yaml", got, cure, f"clues.{at}.office_id"))
+    if faults:
+        raise UnfitMessage.gather(faults)
+
+
 def _counts(admission: Admission, who: Principal) -> dict[str, Any]:
-    """How many are new and known, and which joined another clue."""
+    """How many are new and known, which joined another clue, and what was not taken over of known
+    ones: a clue stays at the office it was given first, until it is reassigned."""
     offices = {row["clue_id"]: row["office_id"] for row in admission.clues.to_pylist()}
     joined = [
         {"clue_id": given, "joined": into if into in offices or who.offices is None else None}
         for given, into in sorted(admission.joined.items())
     ]
+    ignored = [
+        {"clue_id": clue_id, "column": "office_id", "kept": offices[clue_id]}
+        for clue_id in admission.elsewhere
+    ]
     new = len(admission.new)
-    return {"new": new, "known": admission.clues.num_rows - new, "joined": joined}
+    return {
+        "new": new,
+        "known": admission.clues.num_rows - new,
+        "joined": joined,
+        "ignored": ignored,
+    }
 
 
 def _require_different(clue_ids: list[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import hamlet
@@ -83,6 +83,30 @@ def test_rows_that_cannot_be_used_are_refused_with_reasons_and_kept(
     assert reasons[4][0]["column"] == "status"
     assert reasons[5][0]["column"] == "reported_at"
     assert len(read_quarantine(home, "outcomes")) == 3
+
+
+def test_an_outcome_of_a_day_to_come_is_refused(home: Home, clock: FixedClock) -> None:
+    """Told of each of the two times; a clock that is hours ahead is forgiven. It stays out until
+    its day has come: then the same file is taken."""
+    today, late = clock.now().date(), "2026-02-01"
+    tomorrow = today + timedelta(days=1)
+    rows = [
+        f"{ids(home)[0]},unfounded,{late},{late}",
+        f"{ids(home)[1]},unfounded,2024-08-01,{late}",
+        f"{ids(home)[2]},unfounded,{today},{tomorrow}",
+    ]
+    told = send(home, clock, *rows)
+    assert told["accepted"] == 1
+    assert [
+        [(reason["column"], reason["wanted"]) for reason in row["reasons"]]
+        for row in told["refused"]
+    ] == [
+        [(name, "a moment not after now") for name in ("decided_at", "reported_at")],
+        [("reported_at", "a moment not after now")],
+    ]
+    assert list(state(home, datetime(2027, 1, 1))) == [ids(home)[2]]
+    later = send(home, FixedClock(datetime(2026, 2, 2)), *rows)
+    assert (later["accepted"], later["already_known"], later["refused"]) == (2, 1, [])
 
 
 def test_the_same_file_twice_changes_nothing(home: Home, clock: FixedClock) -> None:

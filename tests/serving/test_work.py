@@ -88,6 +88,36 @@ def test_one_subject_on_one_ground_is_one_clue(served: Any) -> None:
     assert doubled.json()["faults"][0]["where"] == "clues.1.clue_id"
 
 
+def test_a_given_clue_names_an_office_that_is_declared(served: Any) -> None:
+    """No office, or one that nobody declared: refused with the nearest, and nothing is stored."""
+    machine, count = served.key("case_system"), read_clues(served.home).num_rows
+    strays = [
+        {**WHOLE, "office_id": "AA"},
+        {name: value for name, value in WHOLE.items() if name != "office_id"} | {"clue_id": "CS-2"},
+        {**WHOLE, "clue_id": "CS-3"},
+    ]
+    refused = post(served, "/v1/clues", {"clues": strays}, machine)
+    faults = refused.json()["faults"]
+    assert refused.status_code == 422
+    assert [each["where"] for each in faults] == ["clues.0.office_id", "clues.1.office_id"]
+    assert "A" in faults[0]["cure"]
+    assert read_clues(served.home).num_rows == count
+
+
+def test_a_known_clue_with_another_office_stays_and_that_is_told(served: Any) -> None:
+    """Another office is a reassignment, with its reason; a new clue has nothing ignored."""
+    machine = served.key("case_system")
+    told = [
+        post(served, "/v1/clues", {"clues": [{**WHOLE, "office_id": office}]}, machine).json()
+        for office in ("A", "B")
+    ]
+    assert [each["ignored"] for each in told] == [
+        [], [{"clue_id": "CS-1", "column": "office_id", "kept": "A"}],
+    ]  # fmt: skip
+    rows = {row["clue_id"]: row for row in read_clues(served.home).to_pylist()}
+    assert rows["CS-1"]["office_id"] == "A"
+
+
 def test_a_reviewers_day_over_http(served: Any) -> None:
     """Triaged, dispatched, accepted, verified, filed; each move told; then it teaches."""
     centre, reviewer = served.key("dispatcher"), served.key("reviewer", "A")

@@ -13,7 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from base.errors import Refused
-from training.capacity import chance_of_a_place, found_at_capacity, queues_of, weekly_places
+from training.baselines import Ranking
+from training.capacity import (
+    chance_of_a_place,
+    found_at_capacity,
+    left_out_note,
+    queues_of,
+    weekly_places,
+)
+from training.intervals import Rows, redraw
 
 MONDAY = datetime(2024, 1, 1)
 ROOMS = {"north": 1, "south": 2, "closed": 0}
@@ -143,10 +151,41 @@ def test_without_a_case_nothing_is_found_and_nothing_is_nan() -> None:
     assert len(chance_of_a_place(np.zeros(0), nobody)) == 0
 
 
-def test_an_office_without_places_declared_is_refused() -> None:
-    """Named with the cure; a share of nothing too."""
-    with pytest.raises(Refused, match=r"1 that are not there, such as 'west'.*weekly_capacity"):
-        queues_of(clues_of([("west", 0)]), ROOMS)
+def test_a_clue_of_no_declared_office_is_left_out_and_counted() -> None:
+    """It takes nobody's place and is no case to be found; every other figure is as without it."""
+    rows = [("north", 0), ("north", 1), ("south", 2)]
+    label, score = np.array([0.0, 1, 1]), np.array([3.0, 2, 1])
+    without = found_at_capacity({"any": score}, label, clues_of(rows), ROOMS)
+    nobodys = {"office_id": None, "raised_at": MONDAY}
+    more = [*clues_of([*rows, ("west", 0)]).to_pylist(), nobodys]
+    clues = pa.Table.from_pylist(more, schema=clues_of(rows).schema)
+    with_them = found_at_capacity(
+        {"any": np.append(score, [9.0, 8.0])}, np.append(label, [1.0, 1.0]), clues, ROOMS
+    )
+    assert with_them == without
+    assert left_out_note(clues, ROOMS) == (
+        "2 clues of no office of offices.yaml are left out of cases found at capacity"
+    )
+    assert left_out_note(clues_of(rows), ROOMS) is None
+    chance = chance_of_a_place(np.zeros(5), queues_of(clues, ROOMS))
+    assert np.isnan(chance).tolist() == [False, False, False, True, True]
+
+
+def test_a_row_without_a_chance_is_left_out_of_redrawn_cases() -> None:
+    """Of two cases one has an office, and it is found: all of them."""
+    score, label = np.array([3.0, 2, 1]), np.array([1.0, 1, 0])
+    rows = Rows(
+        label,
+        np.array(["a", "b", "c"]),
+        {"any": Ranking(score)},
+        taken={"any": np.array([1.0, np.nan, 0.5])},
+    )
+    told = redraw([rows], redraws=4)
+    assert told.seen["any"]["cases_found_at_capacity"] == 1
+
+
+def test_a_share_of_nothing_is_refused() -> None:
+    """Named."""
     with pytest.raises(Refused, match="above 0"):
         queues_of(clues_of([("north", 0)]), ROOMS, 0.0)
 
