@@ -18,6 +18,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+# So many names are told whole; of more, the nearest few.
+NAMES_TOLD, FEW_NAMES = 20, 5
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -86,7 +89,12 @@ class Conflict(CluesError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A cure for a misspelt name: the nearest known one, else the list of all."""
+    """A cure for a misspelt name: the nearest known one, else all of them, or of many a few."""
     names = sorted(known)
     close = get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"write {close[0]!r}" if close else f"use one of {', '.join(names) or '(none declared)'}"
+    if close:
+        return f"write {close[0]!r}"
+    if len(names) > NAMES_TOLD:
+        few = get_close_matches(name, names, n=FEW_NAMES, cutoff=0.0)
+        return f"use one of {', '.join(few)} ... ({len(names)} in all)"
+    return f"use one of {', '.join(names) or '(none declared)'}"

@@ -174,11 +174,20 @@ def catalogue(
 def lineage(
     clue: Annotated[str, typer.Argument(help="The clue's id.")],
     feature: Annotated[str, typer.Argument(help="A feature, or `evidence`.")],
+    moment: Annotated[
+        str | None, typer.Option(help="As of then; default its newest score's, else its raising.")
+    ] = None,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> dict[str, Any]:
-    """From a value of a clue back to its records, their batches and the files they came in."""
+    """From a value of a clue back to its records, their batches and the files they came in.
+
+    The answer says of which moment it speaks (`moment`, and in `moment_is` why that one).
+    """
+    from base.moment import parse_moment
     from governance.home import Home
     from scoring.lineage import trace
 
-    return trace(Home.open(home), clue, feature).as_json()
+    opened = Home.open(home)
+    asked = None if moment is None else parse_moment(moment, opened.jurisdiction.timezone)
+    return trace(opened, clue, feature, asked).as_json()

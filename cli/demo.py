@@ -44,6 +44,8 @@ def demo(
         print_result(result)
         if serve:
             _serve(home, port)
+        else:
+            print(next_steps(home))
     except CluesError as error:
         tell(str(error))
         raise typer.Exit(2) from None
@@ -63,6 +65,15 @@ def print_result(result: dict[str, Any]) -> None:
     for name, seconds in result["seconds"].items():
         print(f"  {name:<12}{seconds:>8.1f}")
     print(f"\nscorer {result['scorer'][:12]}, figures in {result['written']}")
+
+
+def next_steps(home: Path) -> str:
+    """What to type where the demo does not serve: the service, a login, a program's key."""
+    return f"""
+next:
+  clues serve --home {home}
+  clues account create li.ming --role dispatcher --home {home}    # a login for the console
+  clues key create --role case_system --home {home}               # a key for programs"""
 
 
 def _serve(home: Path, port: int) -> None:

@@ -7,6 +7,7 @@ its rows written whole; a run that was killed is completed by the same call.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ from scoring.ledger.tables import scores_given
 from scoring.scorer import Scorer
 
 ROWS_OF_A_PART = 50_000
+FIRST_TOLD = 3
 SCHEMA = pa.schema(
     [("clue_id", pa.string()), ("office_id", pa.string()), ("moment", pa.timestamp("us")), *TOLD]
 )
@@ -95,7 +97,8 @@ def score_clues(
 ) -> dict[str, Any]:
     """Score the open clues (or those named in `chosen`) and write them best first.
 
-    Every score goes into the ledger with what is needed to give it again. The file has clue_id,
+    Every score goes into the ledger with what is needed to give it again. Told are the first three
+    clues (`first`: id and probability) beside how many rows there are. The file has clue_id,
     office_id, moment, scorer, margin, probability, base, flags, reasons, other. `chosen` is a
     Parquet file, or a folder with a Delta table, that has clue_id.
     """
@@ -117,7 +120,16 @@ def score_clues(
         "moment": moment.isoformat(),
         "seconds": round(time.perf_counter() - started, 3),
         "output": str(output),
+        "first": _first(output),
     }
+
+
+def _first(output: Path) -> list[dict[str, Any]]:
+    """The ids and probabilities at the head of the file: clues to look at first."""
+    named = ["clue_id", "probability"]
+    with pq.ParquetFile(output) as written:
+        batches = written.iter_batches(batch_size=FIRST_TOLD, columns=named)
+        return [row for batch in itertools.islice(batches, 1) for row in batch.to_pylist()]
 
 
 def _finished(run: _Run, parts: Parts) -> Iterator[int]:

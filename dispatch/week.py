@@ -172,22 +172,24 @@ def candidates(
 
 def ordered_since(connection: sa.Connection, office_id: str, moment: datetime) -> int:
     """How many clues an office was given at or after a moment."""
-    given = given_since(moment).subquery()
-    query = sa.select(sa.func.count()).where(given.c.office_id == office_id)
+    given = given_since(moment, office_id).subquery()
+    query = sa.select(sa.func.count()).select_from(given)
     return int(connection.execute(query).scalar_one())
 
 
-def given_since(moment: datetime) -> sa.Select[tuple[str, str]]:
-    """Office and clue, each pair once, of what offices were given at or after a moment: by a
-    proposal, a move by hand or anew after a return (events), or by an order without a move, from
+def given_since(moment: datetime, office_id: str | None = None) -> sa.CompoundSelect[Any]:
+    """Office and clue, each pair once, of what offices (or one) were given at or after a moment: by
+    a proposal, a move by hand or anew after a return (events), or by an order without a move, from
     before the platform took part."""
     e, o = clue_events.c, orders.c
     # A clue that goes to another office names that one in the facts of its move.
-    to = sa.func.coalesce(e.facts["office_id"].as_string(), e.office_id, NOBODYS)
+    to = sa.func.coalesce(e.facts["office_id"].as_string(), e.office_id)
     # Written out, so that the index of these moves alone serves.
     moves = sa.select(to.label("office_id"), e.clue_id).where(
         e.to_state == sa.literal_column("'dispatched'"), e.kept_at >= moment
     )
-    ordered = sa.func.coalesce(o.office_id, NOBODYS).label("office_id")
-    both = sa.union(moves, sa.select(ordered, o.clue_id).where(o.ordered_at >= moment)).subquery()
-    return sa.select(both.c.office_id, both.c.clue_id)
+    at = sa.func.nullif(o.office_id, NOBODYS)
+    unmoved = sa.select(at.label("office_id"), o.clue_id).where(o.ordered_at >= moment)
+    if office_id is not None:
+        moves, unmoved = moves.where(to == office_id), unmoved.where(o.office_id == office_id)
+    return sa.union(moves, unmoved)

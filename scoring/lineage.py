@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from base.errors import NotFound
+from base.errors import NotFound, Refused
 from clues.register import read_clues
 from features.declared import declared_features
 from features.lineage import records_behind
@@ -18,8 +18,10 @@ from governance.checks import quoted
 from governance.home import Home
 from governance.reading import Records
 from governance.receipts import newest_first
+from scoring.ledger import latest_score, open_ledger
 
 EVIDENCE = "evidence"
+MomentIs = Literal["asked", "scored", "raised"]
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,15 @@ class TracedBatch:
 class Trace:
     """`feature` of `clue` as it stood at `moment`: its records, oldest first, and their batches.
 
-    A plain column of the clue was given by a supervision model; its records are the evidence.
+    `moment_is`: the one that was `asked` for, that of the score the clue stands with (`scored`), or
+    that of its raising (`raised`). A plain column of the clue was given by a supervision model; its
+    records are the evidence.
     """
 
     clue: str
     feature: str
     moment: datetime
+    moment_is: MomentIs
     supervision_model: str
     model_version: str
     records: tuple[TracedRecord, ...]
@@ -65,15 +70,17 @@ class Trace:
         return asdict(self)
 
 
-def trace(home: Home, clue_id: str, feature: str) -> Trace:
+def trace(home: Home, clue_id: str, feature: str, moment: datetime | None = None) -> Trace:
     """The records behind a feature of a clue, or behind the clue itself (`evidence`).
 
-    Raises NotFound for an unknown clue or feature.
+    Without `moment` as of the newest score for work, or of its raising if it has none. Raises
+    NotFound for an unknown clue or feature, Refused for a moment before the clue was raised.
     """
     found = read_clues(home, [clue_id]).to_pylist()
     if not found:
         raise NotFound(wanted="a clue", got="none of that id", cure="check the id")
-    clue = found[0]
+    moment, moment_is = _moment(home, found[0], moment)
+    clue = {**found[0], "raised_at": moment}
     with Records(home) as records:
         behind = _behind(home, clue, feature, records)
         traced = [
@@ -85,12 +92,29 @@ def trace(home: Home, clue_id: str, feature: str) -> Trace:
     return Trace(
         clue=clue_id,
         feature=feature,
-        moment=clue["raised_at"],
+        moment=moment,
+        moment_is=moment_is,
         supervision_model=clue["supervision_model"],
         model_version=clue["model_version"],
         records=tuple(traced),
         batches=tuple(_batches(home, traced)),
     )
+
+
+def _moment(
+    home: Home, clue: Mapping[str, Any], asked: datetime | None
+) -> tuple[datetime, MomentIs]:
+    """The moment to look at, and which one it is."""
+    raised: datetime = clue["raised_at"]
+    if asked is not None:
+        if asked < raised:
+            cure = "give a later one, or leave it out"
+            raise Refused(wanted=f"a moment from {raised} on", got=str(asked), cure=cure)
+        return asked, "asked"
+    try:
+        return latest_score(open_ledger(home.ledger_url), clue["clue_id"]).moment, "scored"
+    except NotFound:
+        return raised, "raised"
 
 
 def _behind(

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
+import hamlet
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from asked_province import SPLITS, asked_home
 from typer.testing import CliRunner, Result
 
+from base.moment import FixedClock
+from cli.demo import next_steps
 from cli.main import app
 from clues.register import read_clues
 from governance.home import Home
@@ -98,3 +102,15 @@ def test_outcomes_admitted_as_records_name_the_right_command(home: Home, tmp_pat
     file.write_text(OUTCOMES, "utf-8")
     done = run("admit", "outcomes", file, "--home", home.path)
     assert "clues outcome FILE" in done.stderr
+
+
+def test_a_demo_that_does_not_serve_tells_commands_that_work(
+    tmp_path: Path, clock: FixedClock
+) -> None:
+    """Each line as it is printed; `serve` would not end, so it is asked for help only."""
+    told = next_steps(hamlet.settled_hamlet(tmp_path, clock, persons=1).path)
+    lines = [shlex.split(line, comments=True) for line in told.splitlines() if "clues" in line]
+    assert [words[1] for words in lines] == ["serve", "account", "key"]
+    for program, *words in lines:
+        assert program == "clues"
+        run(*words, *(["--help"] if words[0] == "serve" else ["--json"]))

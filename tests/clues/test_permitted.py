@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from base.errors import Refused
-from clues.permitted import FUNCTIONS, permit
+from clues.permitted import FUNCTIONS, KINDS, permit
 from clues.sandbox import Sandbox
 from clues.supervision import SupervisionModel, load_supervision_models
 from governance.engine import connect, lock_down
@@ -282,3 +282,12 @@ def test_the_sandbox_holds_the_columns_that_are_read_and_no_others(tmp_path: Pat
     assert [name for name, *_ in described or []] == [
         "record_no", "happened_at", "known_at", "amount_cents", "retracted_at",
     ]  # fmt: skip
+
+
+def test_a_refusal_says_what_is_permitted_and_the_page_it_names_lists_it() -> None:
+    """The kinds in the cure, every function of each in docs/declare.md."""
+    with pytest.raises(Refused, match=r"aggregates, windows, .* listed in docs/declare\.md"):
+        permit("SELECT repeat('x', 3) FROM payments", SHOWN, "model.sql")
+    page = (Path(__file__).resolve().parents[2] / "docs" / "declare.md").read_text("utf-8")
+    for kind, functions in KINDS.items():
+        assert f"| {kind} | {' '.join(functions.split())} |" in page

@@ -49,3 +49,13 @@ def test_the_simulated_province_has_its_121_offices() -> None:
     levels = [office.level for office in offices.offices]
     assert (levels.count("province"), levels.count("city"), levels.count("county")) == (1, 16, 104)
     assert len(offices.subtree("AH")) == 121
+
+
+def test_an_unknown_office_is_answered_with_the_nearest_few() -> None:
+    """A slip of the pen with the one that was meant; something else not with all 121."""
+    offices = load_offices(ROOT / "jurisdictions" / "anhui" / "offices.yaml")
+    with pytest.raises(NotFound, match="write 'AH0101'"):
+        offices.office("AH0101x")
+    with pytest.raises(NotFound, match=r"\(121 in all\)") as refusal:
+        offices.office("340100")
+    assert str(refusal.value).count("AH") == 5

@@ -54,6 +54,9 @@ def test_every_row_adds_up_best_first_from_one_scorer(home: Home, clock: FixedCl
     told, rows = run(home, clock, AUGUST)
     assert told["rows"] == len(rows) == 12
     assert {row["scorer"] for row in rows} == {told["scorer"]}
+    assert told["first"] == [
+        {"clue_id": row["clue_id"], "probability": row["probability"]} for row in rows[:3]
+    ]
     margins = [row["margin"] for row in rows]
     assert margins == sorted(margins, reverse=True)
     for row in rows:

@@ -13,8 +13,6 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from clues.register import read_clues
-from governance.home import Home
 
 ROOT = Path(__file__).resolve().parents[2]
 # A command runs here as it stands; `serve` would not end, and has tests of its own.
@@ -59,11 +57,11 @@ class Reader:
         self.told[name] = json.loads(done.stdout.splitlines()[-1])
 
     def meant(self, word: str) -> str:
-        """SCORER is what `train` told; CLUE any clue that was scored."""
+        """SCORER is what `train` told; CLUE the first clue that `score` told."""
         if word == "SCORER":
             return str(self.told["train"]["scorer"])
         if word == "CLUE":
-            return str(read_clues(Home.open(Path("home")))["clue_id"][-1].as_py())
+            return str(self.told["score"]["first"][0]["clue_id"])
         return word
 
 
