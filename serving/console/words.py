@@ -117,8 +117,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "order_note": (
         "队列按评分（及紧急程度）排序；成案概率按各监督模型分别校准，相邻线索的概率可能高低互换。",
-        "The order is by the score and what is urgent. Probabilities are calibrated for each"
-        " supervision model, so a clue may show a higher one than the clue before it.",
+        "Ordered by score and urgency; probabilities, calibrated per model, may rise in between.",
     ),
     "none_here": ("没有符合条件的线索。", "No clue here."),
     "to_do": ("可办理事项", "What you may do"),
