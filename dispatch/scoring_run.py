@@ -175,6 +175,7 @@ def lines_of(scored: ScoredClues, reasons: int, language: Language) -> list[dict
         scored.explanation,
         to_matrix(features, scored.rows),
         values,
+        scored.clues["raised_at"].to_pylist(),
         reasons,
     )
     lines = Lines(features, language)

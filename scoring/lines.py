@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from operator import itemgetter
 
 import numpy as np
@@ -30,8 +31,8 @@ Value = float | str | None
 
 @dataclass(frozen=True)
 class Score:
-    """What is told of one clue. `places`: its strongest features, strongest first; `values` and
-    `contributions` are of all features in the manifest's order."""
+    """What is told of one clue, as of `moment`. `places`: its strongest features, strongest first;
+    `values` and `contributions` are of all features in the manifest's order."""
 
     clue_id: str
     probability: float
@@ -42,6 +43,7 @@ class Score:
     places: Sequence[int]
     flags: Sequence[str]
     points: Points
+    moment: datetime
 
 
 def scores_to_tell(
@@ -51,6 +53,7 @@ def scores_to_tell(
     explanation: Explanation,
     matrix: Floats,
     values: Sequence[Sequence[Value]],
+    moments: Sequence[datetime],
     most: int,
 ) -> list[Score]:
     """What there is to tell of rows that were scored; all are parallel. `most`: reasons asked for.
@@ -67,7 +70,8 @@ def scores_to_tell(
     )
     each = zip(
         clue_ids, scores.probability.tolist(), scores.margin.tolist(), explanation.base.tolist(),
-        values, found.tolist(), places, scores.flags, points, strict=True,
+        values, found.tolist(), places, scores.flags, points, moments,
+        strict=True,
     )  # fmt: skip
     return [Score(*row) for row in each]
 
@@ -106,7 +110,8 @@ class Lines:
             f',"base":{base},"reasons":[{",".join(self._reasons(score, places, parts))}]'
             f',"other":{others[0]},"flags":{_text(score.flags)},"base_probability":{base_probability}'
             f',"other_points":{others[1]},"groups":[{",".join(groups)}]'
-            f',"groups_other":{others[2]},"groups_other_points":{others[3]}}}'
+            f',"groups_other":{others[2]},"groups_other_points":{others[3]}'
+            f',"moment":"{score.moment.isoformat()}"}}'
         )
 
     def _reasons(self, score: Score, places: Sequence[int], parts: list[float]) -> Iterator[str]:

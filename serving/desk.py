@@ -140,6 +140,7 @@ class Desk:
                 scored.explanation,
                 scored.matrix,
                 scored.values,
+                [clue["raised_at"] for clue in clues],
                 max(each.asked.reasons for each in turn),
             )
         )

@@ -95,6 +95,7 @@ class ScoreMessage(BaseModel):
     """base + reasons + other = margin within 1e-9, and so do base + groups + groups_other.
 
     In percentage points 100 * base_probability + points + other_points = 100 * probability.
+    `moment`: what was known by then was looked at.
     """
 
     clue_id: str
@@ -109,6 +110,7 @@ class ScoreMessage(BaseModel):
     groups: list[GroupMessage]
     groups_other: float
     groups_other_points: float
+    moment: str
 
 
 class ScoresReply(BaseModel):
@@ -142,7 +144,6 @@ class ReasonsReply(ScoreMessage):
     only."""
 
     scorer: str
-    moment: str
     reasons: list[ToldReason]  # type: ignore[assignment]  # a ReasonMessage and more
     flag_sentences: list[str]
     masked_features: int

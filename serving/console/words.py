@@ -115,6 +115,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "“抽查”与“新模型保底”的线索由抽签选出，与评分高低无关，用来检验评分是否准确。",
         "Clues drawn by lot (also a new model's floor) are chosen whatever their score, as a test.",
     ),
+    "order_note": (
+        "队列按评分（及紧急程度）排序；成案概率按各监督模型分别校准，相邻线索的概率可能高低互换。",
+        "Ordered by score and urgency; probabilities, calibrated per model, may rise in between.",
+    ),
     "none_here": ("没有符合条件的线索。", "No clue here."),
     "to_do": ("可办理事项", "What you may do"),
     "nothing_to_do": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,16 @@ def test_a_line_says_what_the_reasons_and_groups_say(
     )
     places = strongest_of(np.array([contributions]), min(count, 5)).tolist()[0]
     score = Score(
-        ODD, points.probability, margin, base, values, contributions, places, ["missing:f0"], points
+        ODD,
+        points.probability,
+        margin,
+        base,
+        values,
+        contributions,
+        places,
+        ["missing:f0"],
+        points,
+        datetime(2024, 8, 1, 9, 30),
     )
     told = json.loads(Lines(FEATURES, language).of(score, count))
     common: dict[str, Any] = {
@@ -77,6 +87,7 @@ def test_a_line_says_what_the_reasons_and_groups_say(
     groups = groups_of(FEATURES, contributions, **common)
     assert {name: told[name] for name in ("reasons", "other")} == reasons.as_json()
     assert told["groups"] == [vars(group) for group in groups.groups]
+    assert told["moment"] == "2024-08-01T09:30:00"
     assert told["groups_other"] == groups.other
     assert (told["clue_id"], told["flags"]) == (ODD, ["missing:f0"])
     assert told["probability"] == points.probability

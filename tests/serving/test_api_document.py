@@ -18,9 +18,21 @@ import uvicorn
 from served_hamlet import Served
 
 from clues.register import read_clues
+from clues.supervision import load_supervision_models
+from dispatch.offices import load_offices
+from governance.jurisdiction import load_jurisdiction
+from serving.messages import parse_message
+from serving.work_messages import OutcomesRequest, TransitionRequest, new_clues_request
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text("utf-8")
-EXAMPLES = re.findall(r"^curl .*?(?=^curl |^```)", TEXT, re.MULTILINE | re.DOTALL)
+# The page speaks of the demo; the hamlet has names of its own for the same things.
+HERE = {"benefit_after_death": "paid_after_death", "AH0101": "A", "AH0102": "B", "AH01": "P"}
+EXAMPLES = re.findall(
+    r"^curl .*?(?=^curl |^```)",
+    re.sub("|".join(HERE), lambda found: HERE[found[0]], TEXT),
+    re.MULTILINE | re.DOTALL,
+)
+BODIES = re.findall(r"^POST (\S+)/(clues|transitions|outcomes) +(\{.*\})$", TEXT, re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +79,25 @@ def test_an_example_answers_with_json(example: str, environment: dict[str, str])
     body, _, status = done.stdout.rpartition("\n")
     assert status == "200", body
     assert json.loads(body)
+
+
+@pytest.mark.parametrize(("path", "what", "body"), BODIES, ids=[each[1] for each in BODIES])
+def test_a_body_that_is_shown_is_of_the_routes_shape(path: str, what: str, body: str) -> None:
+    """Clues, moves and outcomes; supervision models and offices are the demo's."""
+    demo = load_jurisdiction("anhui")
+    shapes = {
+        "clues": new_clues_request(demo),
+        "transitions": TransitionRequest,
+        "outcomes": OutcomesRequest,
+    }
+    read = parse_message(shapes[what], body.encode())
+    offices = load_offices(demo.folder / "offices.yaml").by_id
+    models = {each.name for each in load_supervision_models(demo)}
+    for clue in getattr(read, "clues", ()):
+        assert clue.office_id in offices
+        assert clue.supervision_model in models
+
+
+def test_the_document_shows_a_body_of_each_of_them() -> None:
+    """Were none found, nothing would be tested."""
+    assert {what for _, what, _ in BODIES} == {"clues", "transitions", "outcomes"}

@@ -54,6 +54,9 @@ def test_a_stored_clue_and_the_same_clue_sent_whole_score_alike(served: Any) -> 
     told = post(served, {"clues": [{"clue_id": row["clue_id"]}, whole]}).json()["scores"]
     assert told[0]["margin"] == told[1]["margin"]
     assert told[0]["reasons"] == told[1]["reasons"]
+    assert {each["moment"] for each in told[:1]} == {row["raised_at"].isoformat()}
+    later = {"clues": [{"clue_id": row["clue_id"]}], "moment": "2024-12-01"}
+    assert post(served, later).json()["scores"][0]["moment"] == "2024-12-01T00:00:00"
 
 
 def test_what_is_missing_is_named(served: Any) -> None:
