@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from base.errors import NotReady
-from base.moment import Clock, WallClock, add_months, parse_moment
+from base.moment import Clock, FixedClock, WallClock, add_months, parse_moment
 from base.progress import Stages
 from clues.raising import raise_until
 from dispatch.outcome import take_outcomes
@@ -105,8 +105,10 @@ def take_in(
     with stages.stage("raise") as bar:
         raise_until(home, parse_moment(until), bar)
     with stages.stage("outcomes"):
+        # A province may be simulated beyond today; no word comes from after its own end.
+        day = FixedClock(max(clock.now(), parse_moment(until)))
         for path in files["outcomes"]:
-            take_outcomes(home, Path(path), clock)
+            take_outcomes(home, Path(path), day)
 
 
 def _compared(result: TrainResult, truth_file: Path) -> dict[str, Any]:
