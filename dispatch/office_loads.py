@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from dispatch.in_hand import IN_HAND
 from dispatch.offices import Offices
 from dispatch.oversight import TO_ACCEPT, TO_VERIFY
-from dispatch.week import NOBODYS, monday
-from scoring.ledger import clue_states, orders, queue_offices
+from dispatch.week import NOBODYS, given_since, monday
+from scoring.ledger import clue_states, queue_offices
 
 # Endings that say whether there was a case; a clue merged, withdrawn or returned says nothing.
 CLEARED = ("case_filed", "unfounded", "transferred", "case_withdrawn")
@@ -25,9 +25,10 @@ CASE = "case_filed"
 
 @dataclass(frozen=True)
 class Load:
-    """Of one office, or of several together. `capacity`: clues a week; `ordered`: this week's
-    orders; `proposed`: waiting clues within what capacity is left. `cleared`: ended clues that had
-    a score; `expected`: the sum of their probabilities; `cases`: how many were filed."""
+    """Of one office, or of several together. `capacity`: clues a week; `ordered`: clues
+    it was given this week, each once, whatever became of them since; `proposed`: waiting clues
+    within what capacity is left. `cleared`: ended clues that had a score; `expected`: the sum of
+    their probabilities; `cases`: how many were filed."""
 
     capacity: int = 0
     ordered: int = 0
@@ -78,9 +79,9 @@ def _queued() -> sa.Select[tuple[str, int, int]]:
 
 
 def _ordered(now: datetime) -> sa.Select[tuple[str, int]]:
-    o = orders.c
+    given = given_since(monday(now)).subquery()
     count = sa.func.count().label("ordered")
-    return sa.select(o.office_id, count).where(o.ordered_at >= monday(now)).group_by(o.office_id)
+    return sa.select(given.c.office_id, count).group_by(given.c.office_id)
 
 
 def _at_work(now: datetime) -> sa.Select[tuple[str, int, int]]:

@@ -2,8 +2,8 @@
 
     ledger (where clues stand, scores, orders) -> candidates -> ranking.fill_capacity
 
-Places are the office's weekly capacity less what was ordered since Monday. The seed of the drawing
-is the office and the week: whoever looks twice sees the same lots.
+Places are the office's weekly capacity less the clues it was given since Monday. The seed of the
+drawing is the office and the week: whoever looks twice sees the same lots.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dispatch.rules import DispatchRules, load_dispatch_rules
 from dispatch.urgency import urgency_of
 from governance.home import Home
 from governance.reading import Records, known_before
-from scoring.ledger import clue_states, orders
+from scoring.ledger import clue_events, clue_states, orders
 
 # States in which a clue waits to be dispatched.
 WAITING = ("raised", "scored", "triaged", "returned")
@@ -50,7 +50,7 @@ class Ways:
 @dataclass(frozen=True)
 class OfficeWeek:
     """`rows`: clue_id -> its row of clue_states, of the clues that wait; `queue`: the same, ranked
-    by `ranked`. `ordered`: how many were ordered since Monday."""
+    by `ranked`. `ordered`: how many it was given since Monday."""
 
     office_id: str
     week: str
@@ -171,8 +171,25 @@ def candidates(
 
 
 def ordered_since(connection: sa.Connection, office_id: str, moment: datetime) -> int:
-    """How many orders an office was given at or after a moment."""
-    query = sa.select(sa.func.count()).where(
-        orders.c.office_id == office_id, orders.c.ordered_at >= moment
-    )
+    """How many clues an office was given at or after a moment."""
+    given = given_since(moment, office_id).subquery()
+    query = sa.select(sa.func.count()).select_from(given)
     return int(connection.execute(query).scalar_one())
+
+
+def given_since(moment: datetime, office_id: str | None = None) -> sa.CompoundSelect[Any]:
+    """Office and clue, each pair once, of what offices (or one) were given at or after a moment: by
+    a proposal, a move by hand or anew after a return (events), or by an order without a move, from
+    before the platform took part."""
+    e, o = clue_events.c, orders.c
+    # A clue that goes to another office names that one in the facts of its move.
+    to = sa.func.coalesce(e.facts["office_id"].as_string(), e.office_id)
+    # Written out, so that the index of these moves alone serves.
+    moves = sa.select(to.label("office_id"), e.clue_id).where(
+        e.to_state == sa.literal_column("'dispatched'"), e.kept_at >= moment
+    )
+    at = sa.func.nullif(o.office_id, NOBODYS)
+    unmoved = sa.select(at.label("office_id"), o.clue_id).where(o.ordered_at >= moment)
+    if office_id is not None:
+        moves, unmoved = moves.where(to == office_id), unmoved.where(o.office_id == office_id)
+    return sa.union(moves, unmoved)

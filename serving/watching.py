@@ -145,6 +145,24 @@ def _words(service: Service, now: datetime) -> dict[str, tuple[float, datetime]]
     return {clue: (float(became), known_at) for clue, became, known_at in rows}
 
 
+def _newest_report(service: Service, who: Principal, now: datetime) -> datetime | None:
+    """When the last word of any kind was reported, on whatever clue stands at the caller's offices:
+    ordered or not, its first word or a later one."""
+    if "outcomes" not in service.home.jurisdiction.contracts:
+        return None
+    query = "SELECT clue_id, max(known_at) FROM outcomes WHERE known_at < $now GROUP BY clue_id"
+    with Records(service.home, only=("outcomes",)) as records:
+        rows = records.connection().execute(query, {"now": now}).fetchall()
+    if who.offices is not None:
+        own = sa.select(clue_states.c.clue_id).where(
+            clue_states.c.office_id.in_(sorted(who.offices))
+        )
+        with service.ledger.connect() as connection:
+            seen = set(connection.execute(own).scalars())
+        rows = [row for row in rows if row[0] in seen]
+    return max((known_at for _, known_at in rows), default=None)
+
+
 def ripening(service: Service, who: Principal, scores: dict[str, Any]) -> dict[str, Any]:
     """Cases by month of pursuit, estimated before labels ripen, and how good earlier estimates
     were. `as_of`: the day after the newest report, or now if that
@@ -152,7 +170,7 @@ def ripening(service: Service, who: Principal, scores: dict[str, Any]) -> dict[s
     that stopped is told as that, and not as cases that did not come."""
     now = service.clock.now()
     clues = pursued(service, who, scores, now)
-    newest = max((each.known_at for each in clues if each.known_at is not None), default=None)
+    newest = _newest_report(service, who, now)
     if newest is None:
         return {"as_of": None, "silent_days": None, **told_ripening(clues, now, first_days)}
     as_of = min(now, newest + timedelta(days=1))

@@ -216,6 +216,12 @@ clue_events = sa.Table(
     sa.UniqueConstraint("clue_id", "version", name="uq_clue_events_version"),
     sa.UniqueConstraint("clue_id", "record", name="uq_clue_events_record"),
     sa.Index("ix_clue_events_to_admit", "to_admit"),
+    sa.Index(
+        "ix_clue_events_given",
+        "kept_at",
+        postgresql_where=sa.text("to_state = 'dispatched'"),
+        sqlite_where=sa.text("to_state = 'dispatched'"),
+    ),
 )
 # What a key of a principal was answered; kept as long as the ledger.
 replies = sa.Table(

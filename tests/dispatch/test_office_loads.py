@@ -13,6 +13,7 @@ from dispatch.kept_queue import freshen
 from dispatch.office_loads import Load, loads, together
 from dispatch.proposal import Proposal, confirm, kept_proposals, propose
 from dispatch.transition import move
+from dispatch.week import office_week
 from scoring.ledger import clue_states, queue_offices
 
 NOW = queues.TUESDAY
@@ -53,6 +54,43 @@ def test_a_load_counts_what_waits_what_is_in_hand_and_what_came_of_it(at_work: s
     assert told == Load(3, 3, 6, 0, 1, 0, 2, pytest.approx(expected), 1)
     assert each["D1"] == Load(capacity=3, waiting=2, proposed=2)
     assert each["P"] == Load(capacity=3)
+
+
+def test_what_an_office_was_given_this_week_is_counted_whatever_way_it_came(
+    at_work: sa.Engine,
+) -> None:
+    """By a proposal, by hand, from a sister office, and again a week after a first return; what
+    came back the same week and went out again is one clue."""
+    either = at_work
+
+    def go(clue_id: str, *moves: tuple[str, dict[str, str]], days: int) -> None:
+        for to, facts in moves:
+            role = "reviewer" if to == "returned" else "dispatcher"
+            why = "not ours" if to == "returned" else ""
+            clock = FixedClock(NOW + timedelta(days=days))
+            move(either, clue_id, to, by="k", role=role, offices=None, expects=None, clock=clock,
+                 reason=why, facts=facts)  # fmt: skip
+
+    def given(days: int) -> dict[str, int]:
+        now = NOW + timedelta(days=days)
+        ways = queues.ways(capacity=9)
+        each = loads(either, queues.tree(), None, now, now)
+        with either.connect() as connection:
+            for office in ("C1", "D1"):
+                week = office_week(connection, ways, office, now)
+                assert week.ordered == each[office].ordered
+        return {office: load.ordered for office, load in each.items() if load.ordered}
+
+    assert given(0) == {"C1": 3}
+    again = (("returned", {}), ("triaged", {}), ("dispatched", {}))
+    go("c2", *again, days=1)
+    assert given(1) == {"C1": 3}
+    go("c3", ("triaged", {}), ("dispatched", {}), days=1)
+    go("d0", ("triaged", {}), ("dispatched", {"office_id": "C1"}), days=1)
+    assert given(1) == {"C1": 5}
+    go("c2", *again, days=7)
+    go("c3", *again[:2], ("dispatched", {"office_id": "D1"}), days=7)
+    assert given(7) == {"C1": 1, "D1": 1}
 
 
 def by_id(proposal: Proposal) -> str:

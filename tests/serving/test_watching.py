@@ -9,10 +9,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from served_hamlet import NOON, Served, serve_hamlet
+from served_hamlet import NOON, SCORED_AT, Served, serve_hamlet
 
 from base.moment import FixedClock
 from clues.register import read_clues
+from dispatch.order import give_orders
+from dispatch.ranking import Ranked
 from dispatch.transition import move
 from governance.intake import admit_table
 from scoring.watch_rules import Alarms, load_watch_rules
@@ -130,6 +132,39 @@ def test_ripening_counts_from_the_order_on_and_by_words_reported_so_far(served: 
         assert (month["month"], month["clues"], month["reported"]) == ("2024-07", 12, reported)
         assert month["estimated"] is None  # twelve clues foretell nothing
         json.dumps(told, allow_nan=False)
+
+
+def test_a_report_ends_the_silence_on_whatever_clue_it_is(served: Served) -> None:
+    """Of a clue that nobody ordered, while another one was; a later word; one that decides nothing.
+    An office hears of its own clues alone."""
+    clues = {row["office_id"]: row for row in read_clues(served.home).to_pylist()}
+    ordered = Ranked(clues["B"]["clue_id"], "B", 0.0, 1, True, False, 1.0, "lot")
+    give_orders(served.service.ledger, [ordered], by="Li", clock=FixedClock(SCORED_AT))
+
+    def silent(who: Principal) -> int | None:
+        told = ripening(served.service, who, newest_scores(served.service, who))
+        days: int | None = told["silent_days"]
+        return days
+
+    served.service.clock = FixedClock(NOON)
+    assert silent(AUDITOR) is None
+    for office, status, day, since in (
+        ("B", "unfounded", date(2025, 11, 1), 62),
+        ("A", "unfounded", date(2025, 12, 1), 32),
+        ("A", "case_filed", date(2025, 12, 11), 22),
+        ("A", "returned", date(2025, 12, 21), 12),
+    ):
+        outcome = {
+            "clue_id": [clues[office]["clue_id"]],
+            "status": [status],
+            "decided_at": [day],
+            "reported_at": [day],
+            "became_case": pa.array([{"unfounded": 0, "case_filed": 1}.get(status)], pa.int64()),
+            "supervision_model": [clues[office]["supervision_model"]],
+        }
+        admit_table(served.home, "outcomes", pa.table(outcome), FixedClock(NOON))
+        assert silent(AUDITOR) == since
+    assert silent(Principal("k", "auditor", frozenset({"B"}))) == 62
 
 
 def test_bounds_are_declared_or_the_defaults(tmp_path: Path) -> None:
