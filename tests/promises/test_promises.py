@@ -32,3 +32,24 @@ def test_every_test_that_a_promise_names_is_there() -> None:
             there = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
             there |= {n.name for n in ast.walk(tree) if isinstance(n, ast.AsyncFunctionDef)}
             assert test in there, f"{name}: {path}::{test}"
+
+
+def test_every_promise_has_a_test_in_the_everyday_run() -> None:
+    """What is marked slow runs in CI alone; no promise is left to that."""
+    for name, _, shown in promised():
+        everyday = [test for path, test in TEST.findall(shown) if not _is_slow(path, test)]
+        assert everyday, name
+
+
+def _is_slow(path: str, test: str) -> bool:
+    """Marked itself, or its whole file."""
+    tree = ast.parse((ROOT / path).read_text("utf-8"))
+    marks = [
+        ast.unparse(each.value)
+        for each in tree.body
+        if isinstance(each, ast.Assign) and "pytestmark" in ast.unparse(each)
+    ]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == test:
+            marks += [ast.unparse(each) for each in node.decorator_list]
+    return any("mark.slow" in mark for mark in marks)
