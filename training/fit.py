@@ -66,7 +66,6 @@ class Binned:
 
     growing: lgb.Dataset
     later: lgb.Dataset | None
-    rows: int
 
 
 def fit(
@@ -118,17 +117,23 @@ def grow_trees(
     parameters: Parameters | None = None,
 ) -> lgb.Booster:
     """LightGBM with fixed seeds, deterministic, and as many threads as the rows are worth."""
-    binned = bin_rows(experiment, features, rows, parameters)
-    return grow_binned(experiment, features, binned, threads, parameters)
+    worth = worthwhile_threads(threads, len(rows.label))
+    binned = bin_rows(experiment, features, rows, worth, parameters)
+    return grow_binned(experiment, features, binned, worth, parameters)
 
 
 def bin_rows(
     experiment: Experiment,
     features: tuple[ScoredFeature, ...],
     rows: Rows,
+    threads: int,
     parameters: Parameters | None = None,
 ) -> Binned:
     """Put every value in its bin, once; trees of any other parameters can grow on the bins.
+
+    LightGBM keeps one number of threads for the whole process and sizes its buffers by it: calls
+    that run at once must all name the same `threads`, or one writes beyond a buffer and the process
+    dies.
 
     With early_stopping the last share of the rows, by moment, is held back: it tells when to stop
     and grows nothing. Rows of one moment only, or without both classes on both sides, hold nothing
@@ -138,6 +143,7 @@ def bin_rows(
     options = {
         "verbose": -1,
         "max_bin": 255,
+        "num_threads": threads,
         # Or trees of a smaller min_child_samples could not grow on these bins.
         "feature_pre_filter": False,
         **{name: used[name] for name in BIN_PARAMETERS if name in used},
@@ -160,7 +166,7 @@ def bin_rows(
     early = _growing_share(experiment, rows)
     growing = dataset(rows if early is None else rows.where(early), None)
     later = None if early is None else dataset(rows.where(~early), growing)
-    return Binned(growing, later, len(rows.label) if early is None else int(early.sum()))
+    return Binned(growing, later)
 
 
 def grow_binned(
@@ -170,7 +176,8 @@ def grow_binned(
     threads: int,
     parameters: Parameters | None = None,
 ) -> lgb.Booster:
-    """Trees on binned rows, cut after the best one where later rows told when to stop."""
+    """Trees on binned rows, cut after the best one where later rows told when to stop; exactly
+    `threads` threads, for the reason that bin_rows gives."""
     options: dict[str, Any] = {**used_parameters(experiment, parameters)}
     rounds = int(options.pop("n_estimators"))
     constraints = monotone_constraints(experiment, features)
@@ -195,7 +202,7 @@ def grow_binned(
             "seed": experiment.seed,
             "deterministic": True,
             "force_row_wise": True,
-            "num_threads": worthwhile_threads(threads, binned.rows),
+            "num_threads": threads,
             "verbose": -1,
         },
         binned.growing,

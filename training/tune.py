@@ -227,19 +227,19 @@ class _Judge:
     def __call__(self, parameters: Parameters, step: int, threads: int) -> float:
         tuning = self.experiment.tuning
         assert tuning is not None
-        binned = self._binned(parameters, step)
+        binned = self._binned(parameters, step, threads)
         booster = grow_binned(self.experiment, self.features, binned, threads, parameters)
         judged = self.folds[step].judged
         said = np.asarray(booster.predict(self.rows.matrix[judged], num_threads=threads))
         weight = None if self.rows.weight is None else self.rows.weight[judged]
         return judge_scores(tuning.metric, said, self.rows.label[judged], weight)
 
-    def _binned(self, parameters: Parameters, step: int) -> Binned:
+    def _binned(self, parameters: Parameters, step: int, threads: int) -> Binned:
         bins: dict[Any, Binned] = self.kept.__dict__.setdefault("bins", {})
         key = (step, *((name, parameters[name]) for name in BIN_PARAMETERS if name in parameters))
         if key not in bins:
             rows = self.rows.where(self.folds[step].growing)
-            bins[key] = bin_rows(self.experiment, self.features, rows, parameters)
+            bins[key] = bin_rows(self.experiment, self.features, rows, threads, parameters)
         return bins[key]
 
 

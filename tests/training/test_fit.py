@@ -14,8 +14,10 @@ from scoring.calibration import SigmoidCalibrator
 from training.calibrate import _sigmoid
 from training.experiment import Experiment
 from training.fit import (
+    bin_rows,
     earlier_share,
     fit,
+    grow_binned,
     grow_trees,
     margins,
     monotone_constraints,
@@ -36,6 +38,20 @@ def test_the_same_rows_give_the_same_trees_whatever_the_threads() -> None:
     grown = [text_of(grow_trees(experiment, FEATURES, rows, threads)) for threads in (1, 4, 4)]
     without = [text.replace("[num_threads: 2]", "[num_threads: 1]") for text in grown]
     assert without[0] == without[1] == without[2]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_bins_and_trees_name_the_same_number_of_threads(threads: int) -> None:
+    """LightGBM has one number for the whole process: a call that names none takes whatever another
+    thread's call has set meanwhile, beside buffers that were sized before."""
+    experiment = asked(early_stopping={"rounds": 5})
+    binned = bin_rows(experiment, FEATURES, drawn_rows(), threads)
+    assert binned.later is not None
+    for part in (binned.growing, binned.later):
+        assert part.params["num_threads"] == threads
+    assert f"[num_threads: {threads}]" in text_of(
+        grow_binned(experiment, FEATURES, binned, threads)
+    )
 
 
 def test_trees_are_cut_after_the_best_one_and_saved_so() -> None:
