@@ -53,7 +53,7 @@ class WorkList:
     more: Mapping[str, str] | None
     total: int = 0
     capacity: int = 0
-    # Whether the page before ended within capacity: the line may stand above the first entry.
+    # Whether nothing before this page was below the line: it may stand above the first entry.
     after_within: bool = False
 
 
@@ -94,7 +94,8 @@ def _waiting(
         for each in page.entries
     ]
     more = {**asked.kept, "cursor": page.next_cursor} if page.next_cursor else None
-    after_within = asked.cursor is not None and read_cursor(asked.cursor)[0] == 0
+    # A first page may begin below the line, too: this week's hands are all given out.
+    after_within = asked.cursor is None or read_cursor(asked.cursor)[0] == 0
     return WorkList(entries, more, page.total, page.capacity, after_within)
 
 
