@@ -7,10 +7,14 @@ from typing import Any
 
 import sqlalchemy as sa
 from fastapi import Request
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
 
 from base.errors import Refused
 from scoring.idempotency import KEY_LENGTH, Asked, find_reply, once
 from scoring.ledger import writing
+from serving.access import principal_of, service_of
+from serving.bounds import BODY_BYTES, read_body
 from serving.principal import Principal
 from serving.refusals import UnfitMessage
 from serving.service import Service
@@ -26,14 +30,34 @@ PARAMETER: dict[str, Any] = {
 }
 
 
-def answer_once(
-    service: Service, who: Principal, request: Request, body: bytes, prepare: Callable[[], Work]
+def body_of(shape: type[BaseModel]) -> dict[str, Any]:
+    """What the OpenAPI document says of a message that is answered once."""
+    content = {"application/json": {"schema": shape.model_json_schema()}}
+    return {"parameters": [PARAMETER], "requestBody": {"required": True, "content": content}}
+
+
+async def answer_once(
+    request: Request,
+    prepare: Callable[[Service, Principal, bytes], Work],
+    limit: int = BODY_BYTES,
 ) -> dict[str, Any]:
-    """What `prepare()` gives, run in one transaction that keeps the reply under the sender's key.
+    """What `prepare(service, who, body)` gives, run in one transaction that keeps the reply under
+    the sender's key.
 
     `prepare` may do what can be done twice without harm (checking, admitting records). Without an
-    Idempotency-Key the reply is not kept.
+    Idempotency-Key the reply is not kept. The body has at most `limit` bytes.
     """
+    service = service_of(request)
+    who = await run_in_threadpool(principal_of, request)
+    body = await read_body(request, limit)
+    return await run_in_threadpool(
+        _answered, service, who, request, body, lambda: prepare(service, who, body)
+    )
+
+
+def _answered(
+    service: Service, who: Principal, request: Request, body: bytes, prepare: Callable[[], Work]
+) -> dict[str, Any]:
     key = request.headers.get(HEADER)
     if key is None:
         work = prepare()

@@ -7,18 +7,16 @@ from typing import Any
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Request
-from starlette.concurrency import run_in_threadpool
 
 from base.errors import Fault, nearest
 from dispatch.new_clues import Admission, admit_clues
 from dispatch.scoring_run import given_scores, lines_of, score_rows
 from dispatch.standing import mark_scored, register, standing
 from scoring.ledger import keep_scores
-from serving.access import principal_of, service_of
 from serving.asked import asked_clues, has_own_columns
-from serving.bounds import BATCH_BYTES, read_body
+from serving.bounds import BATCH_BYTES
 from serving.messages import ClueMessage, parse_message
-from serving.once_only import PARAMETER, Work, answer_once
+from serving.once_only import Work, answer_once, body_of
 from serving.principal import Principal
 from serving.refusals import UnfitMessage
 from serving.service import Service
@@ -26,28 +24,16 @@ from serving.work_messages import NewCluesRequest, new_clues_request
 
 router = APIRouter()
 REASONS = 5
-BODY: dict[str, Any] = {
-    "parameters": [PARAMETER],
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": NewCluesRequest.model_json_schema()}},
-    },
-}
 
 
-@router.post("/v1/clues", openapi_extra=BODY)
+@router.post("/v1/clues", openapi_extra=body_of(NewCluesRequest))
 async def post_clues(request: Request) -> dict[str, Any]:
     """Admit clues, score them and put them in the queue: acknowledged when all of it is kept.
 
     A clue known under another id (same subject, same ground) joins that one. One that is in the
     queue already is scored again.
     """
-    service = service_of(request)
-    who = await run_in_threadpool(principal_of, request)
-    body = await read_body(request, BATCH_BYTES)
-    return await run_in_threadpool(
-        answer_once, service, who, request, body, lambda: _prepare(service, who, body)
-    )
+    return await answer_once(request, _prepare, BATCH_BYTES)
 
 
 def _prepare(service: Service, who: Principal, body: bytes) -> Work:

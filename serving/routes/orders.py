@@ -6,12 +6,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel
-from starlette.concurrency import run_in_threadpool
 
 from serving.access import principal_of, service_of
-from serving.bounds import read_body
-from serving.once_only import PARAMETER, answer_once
+from serving.once_only import answer_once, body_of
 from serving.orders import (
     OrdersRequest,
     ReassignmentRequest,
@@ -25,12 +22,6 @@ router = APIRouter()
 OfficeQuery = Annotated[str, Query(min_length=1, max_length=64)]
 
 
-def body_of(shape: type[BaseModel]) -> dict[str, Any]:
-    """What the OpenAPI document says of a message that is answered once."""
-    content = {"application/json": {"schema": shape.model_json_schema()}}
-    return {"parameters": [PARAMETER], "requestBody": {"required": True, "content": content}}
-
-
 @router.get("/v1/proposals")
 def get_proposals(request: Request, office: OfficeQuery) -> dict[str, Any]:
     """What the ranking proposes for this week of an office: its own clues within capacity, then,
@@ -42,12 +33,7 @@ def get_proposals(request: Request, office: OfficeQuery) -> dict[str, Any]:
 @router.post("/v1/orders", openapi_extra=body_of(OrdersRequest))
 async def post_orders(request: Request) -> dict[str, Any]:
     """Dispatch proposals, one or many: all of them or, with 409, none."""
-    service = service_of(request)
-    who = await run_in_threadpool(principal_of, request)
-    body = await read_body(request)
-    return await run_in_threadpool(
-        answer_once, service, who, request, body, lambda: prepare_orders(service, who, body)
-    )
+    return await answer_once(request, prepare_orders)
 
 
 @router.get("/v1/workload")
@@ -64,14 +50,6 @@ def get_workload(
 async def post_reassignment(request: Request, clue_id: str) -> dict[str, Any]:
     """Give a clue that was dispatched to another office: returned with the reason, triaged and
     dispatched anew in one step; its deadlines begin again."""
-    service = service_of(request)
-    who = await run_in_threadpool(principal_of, request)
-    body = await read_body(request)
-    return await run_in_threadpool(
-        answer_once,
-        service,
-        who,
-        request,
-        body,
-        lambda: prepare_reassignment(service, who, clue_id, body),
+    return await answer_once(
+        request, lambda service, who, body: prepare_reassignment(service, who, clue_id, body)
     )

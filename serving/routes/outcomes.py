@@ -8,44 +8,30 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 from fastapi import APIRouter, Request
-from starlette.concurrency import run_in_threadpool
 
 from base.errors import Fault
 from clues.register import read_clues
 from dispatch.endings import as_told
 from dispatch.outcome import admit_outcomes, require_outcomes, settle_source, told_receipt
 from governance.source import from_table
-from serving.access import principal_of, service_of
-from serving.bounds import BATCH_BYTES, read_body
+from serving.bounds import BATCH_BYTES
 from serving.messages import parse_message
-from serving.once_only import PARAMETER, Work, answer_once
+from serving.once_only import Work, answer_once, body_of
 from serving.principal import Principal
 from serving.refusals import UnfitMessage
 from serving.service import Service
 from serving.work_messages import OutcomeMessage, OutcomesRequest
 
 router = APIRouter()
-BODY: dict[str, Any] = {
-    "parameters": [PARAMETER],
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": OutcomesRequest.model_json_schema()}},
-    },
-}
 
 
-@router.post("/v1/outcomes", openapi_extra=BODY)
+@router.post("/v1/outcomes", openapi_extra=body_of(OutcomesRequest))
 async def post_outcomes(request: Request) -> dict[str, Any]:
     """Take outcomes in as records; the clues move by the newest word on each.
 
     `refused` tells of each one that cannot be used by its place in the request.
     """
-    service = service_of(request)
-    who = await run_in_threadpool(principal_of, request)
-    body = await read_body(request, BATCH_BYTES)
-    return await run_in_threadpool(
-        answer_once, service, who, request, body, lambda: _prepare(service, who, body)
-    )
+    return await answer_once(request, _prepare, BATCH_BYTES)
 
 
 def _prepare(service: Service, who: Principal, body: bytes) -> Work:

@@ -7,11 +7,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
-from starlette.concurrency import run_in_threadpool
 
 from serving.access import principal_of, service_of
-from serving.bounds import read_body
-from serving.once_only import answer_once
+from serving.once_only import answer_once, body_of
 from serving.oversight import (
     EscalationRequest,
     SupervisionRequest,
@@ -21,7 +19,6 @@ from serving.oversight import (
     prepare_supervision,
     watches_told,
 )
-from serving.routes.orders import body_of
 
 router = APIRouter()
 OfficeQuery = Annotated[str | None, Query(max_length=64)]
@@ -46,12 +43,7 @@ def get_overdue(
 @router.post("/v1/escalations", openapi_extra=body_of(EscalationRequest))
 async def post_escalations(request: Request) -> dict[str, Any]:
     """Bring overdue clues before the offices above; each is told once per missed deadline."""
-    service = service_of(request)
-    who = await run_in_threadpool(principal_of, request)
-    body = await read_body(request)
-    return await run_in_threadpool(
-        answer_once, service, who, request, body, lambda: prepare_escalation(service, who, body)
-    )
+    return await answer_once(request, prepare_escalation)
 
 
 @router.get("/v1/watches", response_model=WatchesReply)
@@ -68,14 +60,6 @@ def get_watches(
 async def post_supervision(request: Request, clue_id: str) -> dict[str, Any]:
     """Let one of the caller's offices, above the one that handles a clue, supervise it (督办); or
     end that."""
-    service = service_of(request)
-    who = await run_in_threadpool(principal_of, request)
-    body = await read_body(request)
-    return await run_in_threadpool(
-        answer_once,
-        service,
-        who,
-        request,
-        body,
-        lambda: prepare_supervision(service, who, clue_id, body),
+    return await answer_once(
+        request, lambda service, who, body: prepare_supervision(service, who, clue_id, body)
     )

@@ -9,16 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 from fastapi import APIRouter, BackgroundTasks, Request
-from starlette.concurrency import run_in_threadpool
 
 from base.errors import CluesError, Refused
 from dispatch.endings import admit_endings
 from dispatch.life_cycle import WORDS, Deadlines, load_deadlines
 from dispatch.transition import move_in
-from serving.access import principal_of, service_of
-from serving.bounds import read_body
+from serving.access import service_of
 from serving.messages import parse_message
-from serving.once_only import PARAMETER, Work, answer_once
+from serving.once_only import Work, answer_once, body_of
 from serving.principal import Principal
 from serving.refusals import UnfitMessage
 from serving.service import Service
@@ -26,26 +24,16 @@ from serving.work_messages import TransitionRequest
 
 router = APIRouter()
 log = structlog.get_logger()
-BODY: dict[str, Any] = {
-    "parameters": [PARAMETER],
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": TransitionRequest.model_json_schema()}},
-    },
-}
 
 
-@router.post("/v1/clues/{clue_id}/transitions", openapi_extra=BODY)
+@router.post("/v1/clues/{clue_id}/transitions", openapi_extra=body_of(TransitionRequest))
 async def post_transition(request: Request, clue_id: str, later: BackgroundTasks) -> dict[str, Any]:
     """Move a clue along its life cycle; 409 with where it stands if it has moved on meanwhile."""
-    service = service_of(request)
-    who = await run_in_threadpool(principal_of, request)
-    body = await read_body(request)
-    told = await run_in_threadpool(
-        answer_once, service, who, request, body, lambda: prepare_move(service, who, clue_id, body)
+    told = await answer_once(
+        request, lambda service, who, body: prepare_move(service, who, clue_id, body)
     )
     if told["state"] in WORDS:
-        later.add_task(admit_later, service)
+        later.add_task(admit_later, service_of(request))
     return told
 
 
