@@ -112,6 +112,9 @@ RULES: dict[str, Rule] = {
     "GET /console/clues/{clue_id}/sheet": Rule(
         "console", READERS, "own", "a clue as a sheet to print for the file"
     ),
+    "GET /console/clues/{clue_id}/split": Rule(
+        "console", CENTRE, "own", "what it becomes when it is split, as a form"
+    ),
     "POST /console/clues/{clue_id}/transitions": Rule(
         "console", READERS, "own", "moves it, by a form of its page"
     ),

@@ -134,7 +134,7 @@ def _pointed(part: Any) -> Any:
 def _add_own_columns(schemas: Schema, jurisdiction: Jurisdiction) -> None:
     """Wherever a clue is sent, it may bring the columns that the jurisdiction declares."""
     whole = scores_request(jurisdiction).model_json_schema()["$defs"]["Clue"]["properties"]
-    for name in ("Clue", "ClueMessage"):
+    for name in ("Clue", "ClueMessage", "PartMessage"):
         if name in schemas:
             known = schemas[name]["properties"]
             for column, schema in whole.items():

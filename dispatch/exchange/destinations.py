@@ -27,6 +27,7 @@ Kind = Literal[
     "clue.supplement",
     "clue.returned",
     "clue.merged",
+    "clue.split",
     "clue.case_filed",
     "clue.unfounded",
     "clue.transferred",
