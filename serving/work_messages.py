@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from functools import lru_cache
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, Field, create_model
 
@@ -85,6 +85,19 @@ class OutcomesRequest(BaseModel):
     model_config = STRICT
 
     outcomes: Annotated[list[OutcomeMessage], Field(min_length=1, max_length=10_000)]
+
+
+class OutcomesEvent(BaseModel):
+    """`POST /v1/events/{source}`: a CloudEvent. What other attributes say is not looked at."""
+
+    model_config = {**STRICT, "extra": "ignore"}
+
+    specversion: Literal["1.0"]
+    id: Text
+    source: Text
+    type: Literal["cases.outcomes.v1"]
+    datacontenttype: Literal["application/json"] = "application/json"
+    data: OutcomesRequest
 
 
 @lru_cache(maxsize=4)
