@@ -95,14 +95,18 @@ class Exchange(Declared):
 
     @model_validator(mode="after")
     def _each_once(self) -> Exchange:
-        names = [each.name for each in (*self.destinations, *self.sources)]
+        names = [each.name for each in self._parties]
         if len(set(names)) != len(names):
             raise ValueError("each name once")
         return self
 
+    @property
+    def _parties(self) -> list[Destination | Source]:
+        return [*self.destinations, *self.sources]
+
     def party(self, name: str) -> Destination | Source:
         """A destination or a source. Raises NotFound for a name that is not declared."""
-        declared = {each.name: each for each in (*self.destinations, *self.sources)}
+        declared = {each.name: each for each in self._parties}
         if name in declared:
             return declared[name]
         cure = nearest(name, declared)

@@ -27,7 +27,7 @@ def run(
     """Serve until the process is ended. Outcomes are reported only where `platform` is given:
     signed by the source that `report_key_file` is the key of, or with the bearer `platform_key`."""
     store = Store(folder)
-    signs = report_key_file and (report_key_file.stem, read_keys(report_key_file))
+    signs = (report_key_file.stem, read_keys(report_key_file)) if report_key_file else None
     work = Work(
         store, platform, platform_key, after_seconds, case_share, seed=manners.seed, signs=signs
     )
