@@ -9,6 +9,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "challenger": ("候选", "challenger"),
     "spoilt": ("已损坏", "spoilt"),
     "champion_title": ("现行评分器", "The champion"),
+    "registry_behind": (
+        "MLflow 登记尚未得知现行评分器；待其恢复后由后台任务补记，不影响评分。",
+        "MLflow has not heard of this champion; the worker tells it later. Scores do not wait.",
+    ),
     "no_champion": ("尚无现行评分器。", "No scorer serves yet."),
     "promoted_at": ("上线时间", "In use since"),
     "proposed_by": ("提议", "Proposed by"),
