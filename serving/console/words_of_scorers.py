@@ -132,5 +132,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "steady": ("稳定", "steady"),
     "moving": ("略变", "moving"),
     "moved": ("已变", "moved"),
-    "months_note": ("近 12 个月发现的线索", "Clues raised in the last 12 months"),
+    "months_note": (
+        "最新线索所在月及此前 11 个月的线索",
+        "Twelve months of clues, up to the newest",
+    ),
 }
