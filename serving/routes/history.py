@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from fastapi import APIRouter, Request
 
 from base.errors import NotFound
 from dispatch.life_cycle import next_states
-from dispatch.standing import history, state_of
+from dispatch.standing import events_of, stands
 from dispatch.transition import told
 from scoring.ledger.tables import clue_states, scores_given
 from serving.access import principal_of, service_of
@@ -30,15 +31,21 @@ def get_history(request: Request, clue_id: str) -> dict[str, Any]:
 
 def history_of(service: Service, who: Principal, clue_id: str) -> dict[str, Any]:
     """The same for a page. Raises NotFound for a clue of another office as for none (P-10)."""
-    stands = state_of(service.ledger, clue_id)
-    if not who.sees(stands["office_id"]):
-        raise NotFound(wanted="a clue of your offices", got="none", cure="check the clue's id")
-    events = [
-        {name: _plain(value) for name, value in event.items() if name not in HIDDEN}
-        for event in history(service.ledger, clue_id)
-    ]
+    with service.ledger.connect() as connection:
+        row = stands(connection, clue_id)
+        if row is None or not who.sees(row["office_id"]):
+            raise NotFound(wanted="a clue of your offices", got="none", cure="check the clue's id")
+        events = events_of(connection, clue_id)
+        return {**course_of(who, row, events), **_beside(connection, who, clue_id)}
+
+
+def course_of(
+    who: Principal, row: Mapping[str, Any], events: Iterable[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Where a clue stands, what `who` may do next, and how it came there; `row` is that of
+    clue_states."""
     return {
-        **told(stands),
+        **told(row),
         "next": [
             {
                 "to": move.to,
@@ -46,14 +53,16 @@ def history_of(service: Service, who: Principal, clue_id: str) -> dict[str, Any]
                 "facts": move.facts,
                 "required": sorted(move.needs or {}),
             }
-            for move in next_states(stands["state"], who.role)
+            for move in next_states(row["state"], who.role)
         ],
-        "events": events,
-        **_beside(service, who, clue_id),
+        "events": [
+            {name: _plain(value) for name, value in event.items() if name not in HIDDEN}
+            for event in events
+        ],
     }
 
 
-def _beside(service: Service, who: Principal, clue_id: str) -> dict[str, Any]:
+def _beside(connection: sa.Connection, who: Principal, clue_id: str) -> dict[str, Any]:
     """Clues that joined this one, and the scores it stood with, the newest first."""
     # No number of the ledger's: it would tell how much others had scored meanwhile (P-10).
     names = ("moment", "scorer", "probability", "margin", "given_at")
@@ -66,9 +75,8 @@ def _beside(service: Service, who: Principal, clue_id: str) -> dict[str, Any]:
     joined = sa.select(clue_states.c.clue_id, clue_states.c.office_id).where(
         clue_states.c.merged_into == clue_id
     )
-    with service.ledger.connect() as connection:
-        rows = [dict(row) for row in connection.execute(scores).mappings()]
-        others = connection.execute(joined.order_by(clue_states.c.clue_id)).all()
+    rows = [dict(row) for row in connection.execute(scores).mappings()]
+    others = connection.execute(joined.order_by(clue_states.c.clue_id)).all()
     return {
         "joined_by": [other for other, office in others if who.sees(office)],
         "scores": [{name: _plain(value) for name, value in row.items()} for row in rows],
