@@ -31,6 +31,7 @@ from governance.shapes import shapes
 
 # Bytes without which no value can begin or end with a space, or be a formula.
 SPACE_BYTES = tuple(each.encode() for each in SPACES)
+SEPARATOR = "chr(31)"
 FORMULA_BYTES = (b"=", b"(", b"|", b"!")
 
 
@@ -39,7 +40,8 @@ class Judge:
     """Judges blocks of one batch under a contract, on one connection.
 
     After `judge` the table `judged` has, in the order of the block: the contract's columns,
-    happened_at, known_at, source_row and bad (whether anything speaks against the row). The view
+    happened_at, known_at, source_row, bad (whether anything speaks against the row) and, of the
+    others, row_digest. The view
     `bad_judged` has source_row, reasons (a list of column, wanted, got, cure) and raw (JSON of what
     came) of the bad ones: words are put together for those alone.
     """
@@ -133,6 +135,7 @@ def judging_sql(
     order = "" if isinstance(contract.happened_at, str) else f"ORDER BY {SOURCE_ROW}"
     judged = f"""
         SELECT * EXCLUDE ({left_out}),
+               CASE WHEN NOT bad THEN {row_digest(contract)} END AS row_digest,
                CASE WHEN bad THEN list_filter([{failed}], lambda x: x IS NOT NULL) END AS failed,
                CASE WHEN bad THEN {told} END AS told,
                CASE WHEN bad THEN to_json(arrived)::VARCHAR END AS raw
@@ -140,6 +143,17 @@ def judging_sql(
         {order}
     """
     return judged, _reasons_sql(found)
+
+
+def row_digest(contract: Contract) -> str:
+    """SQL: 128 bits over every value of a good row that came in, typed, in the contract's order."""
+    values = ", ".join(
+        f"{quoted(each.name)}::VARCHAR"
+        if each.required
+        else f"coalesce({quoted(each.name)}::VARCHAR, chr(30))"
+        for each in _sent(contract)
+    )
+    return f"unhex(md5(concat_ws({SEPARATOR}, {values})))"
 
 
 def _sent(contract: Contract) -> list[Column]:
