@@ -8,6 +8,7 @@ Bad rows become parts of the quarantine. Nothing is seen by anybody before `corr
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,6 +52,8 @@ class Kinds:
 class Batch:
     """The rows of one batch of `contract`; `folder` is emptied first, `stored` are its files.
 
+    `late`: columns that came later than the first rows.
+
     Records are numbered on from the last that is stored, or `last_number`, whichever is higher.
     """
 
@@ -62,9 +65,10 @@ class Batch:
         folder: Path,
         batch: str,
         last_number: int = 0,
+        late: Collection[str] = (),
     ) -> None:
         self.connection, self.contract, self.batch = connection, contract, batch
-        self.folder, self.stored = folder, stored
+        self.folder, self.stored, self.late = folder, stored, late
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         self.parts: list[tables.Part] = []

@@ -10,6 +10,7 @@ Parts without any of them are stored as they were laid down.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -125,18 +126,19 @@ def _end(batch: Batch) -> None:
         ),
         versions AS (
             SELECT record_no, retracted_at AS before, lead(known_at) OVER (
-                PARTITION BY {key} ORDER BY {version_order(contract)}) AS retracted_at
+                PARTITION BY {key} ORDER BY {version_order(contract, batch.late)}) AS retracted_at
             FROM related
         )
         SELECT record_no, retracted_at FROM versions WHERE retracted_at IS DISTINCT FROM before
     """)
 
 
-def version_order(contract: Contract) -> str:
+def version_order(contract: Contract, late: Collection[str] = ()) -> str:
     """SQL terms that put the versions of one key in order, the one that counts last.
 
     By when it became known, then when it happened, then the place of its enumerated values in
-    their lists (a later one of `outcomes.status` is the later word), then the digest.
+    their lists (a later one of `outcomes.status` is the later word), then whether a late column
+    is filled, then the digest.
     """
     listed = [
         f"list_position([{', '.join(literal(value) for value in column.values)}], "
@@ -144,7 +146,8 @@ def version_order(contract: Contract) -> str:
         for column in contract.columns
         if column.values
     ]
-    return ", ".join(["known_at", "happened_at", *listed, "row_digest"])
+    told = [f"{quoted(name)} IS NOT NULL" for name in sorted(late)]
+    return ", ".join(["known_at", "happened_at", *listed, *told, "row_digest"])
 
 
 def _left(batch: Batch) -> list[tables.Part]:

@@ -53,6 +53,7 @@ class Desks:
     now: datetime
     threads: int
     latest: Mapping[str, datetime] = field(default_factory=dict)
+    late: Mapping[str, datetime] = field(default_factory=dict)
     _places: Iterator[int] = field(default_factory=count)
     _free: SimpleQueue[Desk] = field(default_factory=SimpleQueue)
 
@@ -98,7 +99,7 @@ class Desk:
     def __init__(self, desks: Desks) -> None:
         self.desks, self.connection = desks, desks.connection.cursor()
         self.connection.execute("SET enable_progress_bar = false")
-        self.judge = Judge(self.connection, desks.contract, desks.latest)
+        self.judge = Judge(self.connection, desks.contract, desks.latest, desks.late)
 
     def weigh(self, block: Block) -> int:
         """Judge a block and find what it has twice; returns how many good rows are to be stored."""

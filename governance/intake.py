@@ -29,7 +29,7 @@ from base.settings import Settings
 from governance import quarantine, receipts, tables
 from governance.batch import Batch, Kinds
 from governance.block import Source
-from governance.columns import column_notices, require_stored_alike
+from governance.columns import column_notices, late_columns, take_in_columns
 from governance.contract import Contract, Reference
 from governance.corrections import commit_rows, settle
 from governance.desk import Desks
@@ -109,14 +109,15 @@ def admit_sources(
     folder = home.scratch / "admit" / contract.record_set
     connection = connect(folder.with_name("spill"), memory_limit=MEMORY)
     with tables.writing(table), closing(connection):
-        require_stored_alike(contract, table)
-        _lay_out_reference(connection, home, contract)
-        last = receipts.last_number(home, contract.record_set)
-        batch = Batch(connection, contract, tables.files(table), folder, receipt.batch, last)
         arrived, now = Arrived(), clock.now()
+        take_in_columns(connection, contract, table, now)
+        late = late_columns(table)
+        _lay_out_reference(connection, home, contract)
+        last, stored = receipts.last_number(home, contract.record_set), tables.files(table)
+        batch = Batch(connection, contract, stored, folder, receipt.batch, last, late)
         latest = dict.fromkeys(by_now, now + CLOCKS_DIFFER)
         threads = Settings().threads
-        desks = Desks(connection, contract, receipt.batch, folder, now, threads, latest)
+        desks = Desks(connection, contract, receipt.batch, folder, now, threads, latest, late)
         bar.expect(len(sources) + 1)
         for source in sources:
             _take_in(batch, desks, source, receipt, arrived)
