@@ -123,7 +123,7 @@ def _page(apart: int, goes_on: bool, of_models: bool) -> Any:
     count = sa.bindparam("count", type_=sa.Integer)
     plain = sa.select(queue_places)
     if of_models:
-        models = sa.bindparam("models", expanding=True)
+        models: sa.BindParameter[Any] = sa.bindparam("models", expanding=True)
         plain = plain.where(queue_places.c.supervision_model.in_(models))
     if goes_on:
         after = [sa.bindparam(f"after_{each.name}", type_=each.type) for each in ORDERED]

@@ -20,7 +20,8 @@ import structlog
 
 from governance import tables
 from governance.checks import quoted
-from governance.engine import connect, file_list
+from governance.columns import filled, stored_columns
+from governance.engine import connect
 from governance.home import Home
 from governance.laid_records import FOLDER, LaidRecords
 
@@ -30,10 +31,11 @@ NUMBER, KNOWN = "record_no", "known_at"
 
 @dataclass(frozen=True)
 class Newest:
-    """The newest version of a table (-1: never written) and its files."""
+    """The newest version of a table (-1: never written), its files and their columns."""
 
     version: int
     files: tuple[str, ...]
+    columns: tuple[str, ...]
 
 
 class Glance:
@@ -52,7 +54,8 @@ class Glance:
         known = self._known.get(path)
         if known is not None and not tables.newer_than(path, known.version):
             return known
-        found = Newest(tables.version(path), tuple(tables.files(path)))
+        held = tuple(tables.files(path)), tuple(stored_columns(path))
+        found = Newest(tables.version(path), *held)
         self._known[path] = found
         return found
 
@@ -66,16 +69,23 @@ class Glance:
             return []
         listed = (NUMBER, *columns, KNOWN)
         laid = self._laid_down(record_set, newest)
-        if laid is not None and laid.columns.issuperset(listed):
+        if laid is not None:
             return laid.rows(numbers, listed, limit)
-        return self.read_records(newest, numbers, listed, limit)
+        return self.read_records(record_set, newest, numbers, listed, limit)
 
     def read_records(
-        self, newest: Newest, numbers: Collection[int], listed: Sequence[str], limit: int
+        self,
+        record_set: str,
+        newest: Newest,
+        numbers: Collection[int],
+        listed: Sequence[str],
+        limit: int,
     ) -> list[tuple[Any, ...]]:
         """The same rows from the table's own files."""
+        contract = self._home.jurisdiction.contract(record_set)
+        rows = filled(list(newest.files), contract, newest.columns)
         query = (
-            f"SELECT {', '.join(map(quoted, listed))} FROM {file_list(list(newest.files))}"
+            f"SELECT {', '.join(map(quoted, listed))} FROM ({rows})"
             f" WHERE record_no IN ({', '.join(str(int(each)) for each in sorted(numbers))})"
             f" ORDER BY record_no LIMIT {int(limit)}"
         )

@@ -45,7 +45,8 @@ class LaidRecords:
     def rows(
         self, numbers: Collection[int], columns: Sequence[str], limit: int
     ) -> list[tuple[Any, ...]]:
-        """`columns` of the records that there are among `numbers`, by number, at most `limit`."""
+        """`columns` of the records that there are among `numbers`, by number, at most `limit`; a
+        column that rows are not stored with is missing."""
         found: list[tuple[Any, ...]] = []
         for number in sorted(set(numbers)):
             if len(found) >= limit:
@@ -59,7 +60,12 @@ class LaidRecords:
             places = np.flatnonzero(_numbers(block) == number)
             if len(places):
                 place = int(places[0])
-                return [tuple(block.column(name)[place].as_py() for name in columns)]
+                return [
+                    tuple(
+                        block.column(name)[place].as_py() if name in self.columns else None
+                        for name in columns
+                    )
+                ]
         return []
 
 

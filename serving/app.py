@@ -20,6 +20,7 @@ from serving.refusals import add_refusals
 from serving.routes import (
     audit,
     clues,
+    events,
     health,
     history,
     metrics,
@@ -42,7 +43,7 @@ OBJECTS_UNTIL_LOOKED_AT = 20_000
 # Routes are looked through in this order; the pages are what persons ask for all day.
 ROOMS = (
     pages, scores, new_clues, clues, history, transitions, queue, orders, oversight, outcomes,
-    scorers, monitoring, audit, health, metrics, reference,
+    events, scorers, monitoring, audit, health, metrics, reference,
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from base.bilingual import Language
 from base.errors import NotReady
-from dispatch.standing import events_of, stands
+from dispatch.standing import stands
 from scoring.ledger import score_of_clue
 from serving.clearance import cleared
 from serving.console.evidence import evidence_tables
@@ -30,8 +30,8 @@ def clue_told(service: Service, who: Principal, clue_id: str, language: Language
     with service.ledger.connect() as connection:
         now = found(stands(connection, clue_id))
         row = found(seen_at_its_office(who, row, now))
-        given, events = score_of_clue(connection, clue_id), events_of(connection, clue_id)
-    told, course = told_score(service, who, given, language, REASONS), course_of(who, now, events)
+        given, course = score_of_clue(connection, clue_id), course_of(connection, who, now)
+    told = told_score(service, who, given, language, REASONS)
     words = words_of(language)
     seen = cleared(who, service.home.jurisdiction)
     return {

@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from base.errors import CluesError
 from serving.access import service_of, visitor_of
-from serving.console import deciding, dispatching, moves, records, sign_in
+from serving.console import deciding, dispatching, moves, records, sign_in, splitting
 from serving.console.clue import clue_told, further_told
 from serving.console.page import FOLDER, HEADERS, page, refused
 from serving.console.work_list import Asked, choices, work_list
@@ -125,5 +125,5 @@ def further(request: Request, clue_id: str, language: Language = "zh") -> Respon
 
 
 # After what is asked for most: routes are looked through in order.
-for part in (sign_in, moves, dispatching, deciding, records):
+for part in (sign_in, moves, dispatching, deciding, records, splitting):
     router.include_router(part.router)

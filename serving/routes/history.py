@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -35,15 +35,24 @@ def history_of(service: Service, who: Principal, clue_id: str) -> dict[str, Any]
         row = stands(connection, clue_id)
         if row is None or not who.sees(row["office_id"]):
             raise NotFound(wanted="a clue of your offices", got="none", cure="check the clue's id")
-        events = events_of(connection, clue_id)
-        return {**course_of(who, row, events), **_beside(connection, who, clue_id)}
+        course = course_of(connection, who, row)
+        return {**course, **_beside(connection, who, clue_id)}
 
 
-def course_of(
-    who: Principal, row: Mapping[str, Any], events: Iterable[Mapping[str, Any]]
-) -> dict[str, Any]:
-    """Where a clue stands, what `who` may do next, and how it came there; `row` is that of
-    clue_states."""
+def course_of(connection: sa.Connection, who: Principal, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Where a clue stands, what `who` may do next, how it came there, and its parts or what it is
+    a part of, those of the reader's offices alone (P-10); `row` is that of clue_states."""
+    clue_id, whole = row["clue_id"], row["split_from"]
+    events = [
+        {name: _plain(value) for name, value in event.items() if name not in HIDDEN}
+        for event in events_of(connection, clue_id)
+    ]
+    parts: list[str] = []
+    for event in events:
+        if "parts" in event["facts"]:
+            parts = _others(connection, who, clue_states.c.split_from == clue_id)
+            event["facts"] = {**event["facts"], "parts": ", ".join(parts)}
+    wholes = _others(connection, who, clue_states.c.clue_id == whole) if whole else []
     return {
         **told(row),
         "next": [
@@ -55,15 +64,15 @@ def course_of(
             }
             for move in next_states(row["state"], who.role)
         ],
-        "events": [
-            {name: _plain(value) for name, value in event.items() if name not in HIDDEN}
-            for event in events
-        ],
+        "events": events,
+        "parts": parts,
+        "split_from": wholes[0] if wholes else None,
     }
 
 
 def _beside(connection: sa.Connection, who: Principal, clue_id: str) -> dict[str, Any]:
-    """Clues that joined this one, and the scores it stood with, the newest first."""
+    """Clues of the reader's offices that joined this one, and the scores it stood with, the newest
+    first."""
     # No number of the ledger's: it would tell how much others had scored meanwhile (P-10).
     names = ("moment", "scorer", "probability", "margin", "given_at")
     scores = (
@@ -72,15 +81,17 @@ def _beside(connection: sa.Connection, who: Principal, clue_id: str) -> dict[str
         .order_by(scores_given.c.score_id.desc())
         .limit(SCORES_TOLD)
     )
-    joined = sa.select(clue_states.c.clue_id, clue_states.c.office_id).where(
-        clue_states.c.merged_into == clue_id
-    )
     rows = [dict(row) for row in connection.execute(scores).mappings()]
-    others = connection.execute(joined.order_by(clue_states.c.clue_id)).all()
     return {
-        "joined_by": [other for other, office in others if who.sees(office)],
+        "joined_by": _others(connection, who, clue_states.c.merged_into == clue_id),
         "scores": [{name: _plain(value) for name, value in row.items()} for row in rows],
     }
+
+
+def _others(connection: sa.Connection, who: Principal, linked: sa.ColumnElement[bool]) -> list[str]:
+    found = sa.select(clue_states.c.clue_id, clue_states.c.office_id).where(linked)
+    rows = connection.execute(found.order_by(clue_states.c.clue_id)).all()
+    return [other for other, office in rows if who.sees(office)]
 
 
 def _plain(value: Any) -> Any:

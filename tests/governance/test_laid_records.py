@@ -32,7 +32,8 @@ def of_the_table(
 ) -> list[tuple[object, ...]]:
     """The oracle: DuckDB over the table's own files."""
     listed = ("record_no", *columns, "known_at")
-    return glance.read_records(glance.newest(home.table(record_set)), EVERY, listed, limit)
+    newest = glance.newest(home.table(record_set))
+    return glance.read_records(record_set, newest, EVERY, listed, limit)
 
 
 def laid_files(home: Home, record_set: str) -> set[str]:
