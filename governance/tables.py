@@ -49,6 +49,12 @@ def files(path: Path, version: int | None = None) -> list[str]:
     return sorted(uri.removeprefix("file://") for uri in table.file_uris())
 
 
+def schema(path: Path) -> pa.Schema:
+    """The columns of the newest version; none before the first write."""
+    table = open_table(path)
+    return pa.schema([]) if table is None else pa.schema(table.schema().to_arrow())
+
+
 def file_rows(path: Path, version: int | None = None) -> dict[str, int]:
     """The same files with the number of rows of each, as the Delta log tells it."""
     table = open_table(path, version)
@@ -140,6 +146,20 @@ def put_in(
     table.create_write_transaction(
         [*added, *removed], "append", table.schema(), commit_properties=properties
     )
+    return version(path)
+
+
+def add_columns(
+    path: Path,
+    columns: Sequence[tuple[str, pa.DataType]],
+    metadata: Mapping[str, str],
+    note: Mapping[str, str],
+) -> int:
+    """One commit that adds columns to the table's schema, each with `metadata`; its version."""
+    fields = [pa.field(name, kind, metadata=dict(metadata)) for name, kind in columns]
+    schema = Schema.from_arrow(pa.schema(fields))
+    properties = CommitProperties(custom_metadata=dict(note))
+    DeltaTable(str(path)).alter.add_columns(list(schema.fields), commit_properties=properties)
     return version(path)
 
 
