@@ -100,9 +100,12 @@ def told_to_every_page(request: Request, language: Language, here: str | None) -
         "current": path.split("?")[0],
         **said_in(language),
         "jurisdiction": service_of(request).home.jurisdiction,
+        "data_until": service_of(request).data_until,
         "token": form_token(request),
         "here": path,
         "leads": leads_of(visitor.role if visitor else None),
+        "reason_in": lambda text: reason_in(str(text or ""), language),
+        "bound_in": lambda text: bound_in(str(text), language),
         "day": lambda moment: _cut(moment, DAY),
         "minute": lambda moment: _cut(moment, MINUTE),
     }
@@ -120,18 +123,6 @@ def said_in(language: Language) -> dict[str, dict[str, str]]:
         "roles": in_language(ROLES, language),
         "types": in_language(TYPES, language),
         "classes": in_language(CLASSES, language),
-<<<<<<< HEAD
-        "jurisdiction": service_of(request).home.jurisdiction,
-        "data_until": service_of(request).data_until,
-        "token": form_token(request),
-        "here": path,
-        "leads": leads_of(visitor.role if visitor else None),
-        "reason_in": lambda text: reason_in(str(text or ""), language),
-        "bound_in": lambda text: bound_in(str(text), language),
-        "day": lambda moment: _cut(moment, DAY),
-        "minute": lambda moment: _cut(moment, MINUTE),
-=======
->>>>>>> main
     }
 
 
