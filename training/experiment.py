@@ -278,6 +278,16 @@ class Calibration(Declared):
         return self
 
 
+class Teacher(Declared):
+    """Who tells the trees what to learn, in place of the labels: a plain scorer's log-odds.
+
+    `c` is the inverse of its ridge's strength, after every number was brought to one scale.
+    """
+
+    kind: Literal["logistic_regression"]
+    c: Annotated[float, Field(gt=0)] = 0.01
+
+
 class ChosenFeatures(Declared):
     """Features left out, by name or pattern (*)."""
 
@@ -308,6 +318,7 @@ class Experiment(Declared):
     rolling: Rolling | None = None
     calibration: Calibration
     scorer: Annotated[dict[str, float | int | bool | str], AfterValidator(_sound)] = {}
+    teacher: Teacher | None = None
     tuning: Tuning | None = None
     early_stopping: EarlyStopping | None = None
     # Feature name or pattern: 1 where a higher value may never lower the score, -1 the other way.
@@ -338,6 +349,8 @@ class Experiment(Declared):
         said = []
         if "past_cases" in self.baselines and self.past_cases is None:
             said.append("baseline past_cases needs past_cases: {feature: NAME}")
+        if self.teacher is not None and (self.tuning or self.early_stopping):
+            said.append("with teacher trees repeat it: leave out tuning and early_stopping")
         names = [rival.name for rival in self.rivals]
         if len({*names, *self.baselines, "scorer"}) <= len(names) + len(self.baselines):
             said.append("two rankings have the same name: rename a rival")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -18,6 +18,7 @@ from training.calibrate import calibrated
 from training.experiment import Experiment
 from training.note import Note
 from training.rows import Rows, has_both_classes
+from training.teacher import taught_margins
 
 Floats = npt.NDArray[np.float64]
 Parameters = Mapping[str, float | int | bool | str]
@@ -116,8 +117,11 @@ def grow_trees(
     threads: int,
     parameters: Parameters | None = None,
 ) -> lgb.Booster:
-    """LightGBM with fixed seeds, deterministic, and as many threads as the rows are worth."""
+    """LightGBM with fixed seeds, deterministic, and as many threads as the rows are worth; with a
+    teacher the trees learn its log-odds of these rows."""
     worth = worthwhile_threads(threads, len(rows.label))
+    if experiment.teacher is not None:
+        rows = replace(rows, label=taught_margins(experiment.teacher, features, rows))
     binned = bin_rows(experiment, features, rows, worth, parameters)
     return grow_binned(experiment, features, binned, worth, parameters)
 
@@ -197,7 +201,8 @@ def grow_binned(
     booster = _trained(
         {
             **options,
-            "objective": "binary",
+            # A teacher's log-odds are numbers to come near to.
+            "objective": "binary" if experiment.teacher is None else "regression",
             "metric": "binary_logloss" if told else "none",
             "seed": experiment.seed,
             "deterministic": True,
