@@ -22,7 +22,7 @@ from scoring.bundle import ScoredFeature
 from training.experiment import Baseline, Experiment
 
 Floats = npt.NDArray[np.float64]
-LEARNER = "learner"
+COLUMNS, LEARNER = "columns", "learner"
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def logistic(features: tuple[ScoredFeature, ...], c: float = 0.01) -> Pipeline:
         OneHotEncoder(handle_unknown="ignore", min_frequency=10),
     )
     learner = LogisticRegression(C=c, max_iter=500)
-    return Pipeline([("columns", columns), (LEARNER, learner)])
+    return Pipeline([(COLUMNS, columns), (LEARNER, learner)])
 
 
 def _forest(features: tuple[ScoredFeature, ...], seed: int, threads: int) -> Pipeline:

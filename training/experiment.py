@@ -279,7 +279,7 @@ class Calibration(Declared):
 
 
 class Teacher(Declared):
-    """Who tells the trees what to learn, in place of the labels: a plain scorer's log-odds.
+    """A plain scorer that trees repeat, one per feature; directions of `monotone` hold for it.
 
     `c` is the inverse of its ridge's strength, after every number was brought to one scale.
     """
@@ -349,8 +349,10 @@ class Experiment(Declared):
         said = []
         if "past_cases" in self.baselines and self.past_cases is None:
             said.append("baseline past_cases needs past_cases: {feature: NAME}")
-        if self.teacher is not None and (self.tuning or self.early_stopping):
-            said.append("with teacher trees repeat it: leave out tuning and early_stopping")
+        if self.teacher is not None:
+            idle = {*self.scorer} - {"num_leaves", "min_child_samples"}
+            idle |= {name for name in ("tuning", "early_stopping") if getattr(self, name)}
+            said += [f"with teacher {name} decides nothing: leave it out" for name in sorted(idle)]
         names = [rival.name for rival in self.rivals]
         if len({*names, *self.baselines, "scorer"}) <= len(names) + len(self.baselines):
             said.append("two rankings have the same name: rename a rival")

@@ -13,48 +13,87 @@ from scoring.explainer import build_explainer
 from training.baselines import LEARNER, logistic
 from training.experiment import Teacher
 from training.fit import fit, grow_trees, margins
-from training.metrics import evaluate_scores
-from training.teacher import taught_margins
+from training.rows import Rows
+from training.teacher import taught_terms
 
 FEATURES = scored(6, categories=(2,))
 TEACHER = {"kind": "logistic_regression", "c": 0.05}
-STUMPS = {"num_leaves": 2, "n_estimators": 200, "learning_rate": 0.1, "min_child_samples": 20}
+STAIRS = {"num_leaves": 32, "min_child_samples": 5}
+FREE = [0] * len(FEATURES)
 
 
-def test_trees_rank_as_their_teacher_does() -> None:
-    """On rows that neither has seen: nearly one order, and as good a one."""
-    rows, later = drawn_rows(), drawn_rows(seed=2)
-    booster = grow_trees(asked(teacher=TEACHER, scorer=STUMPS), FEATURES, rows, 1)
-    learner = logistic(FEATURES, TEACHER["c"]).fit(rows.matrix, rows.label)
-    ours, theirs = margins(booster, later.matrix), learner.decision_function(later.matrix)
-    assert np.corrcoef(ours, theirs)[0, 1] > 0.97
-    auc = [evaluate_scores(each, later.label)["auc"] for each in (ours, theirs)]
-    assert abs(auc[0] - auc[1]) < 0.02
+def with_gaps(rows: Rows) -> Rows:
+    """A tenth of the second number and of the category unknown."""
+    matrix = rows.matrix.copy()
+    draw = np.random.default_rng(5)
+    for column in (1, 2):
+        matrix[draw.random(len(matrix)) < 0.1, column] = np.nan
+    return replace(rows, matrix=matrix)
 
 
-def test_a_stronger_ridge_brings_every_margin_nearer_to_the_mean() -> None:
-    rows = drawn_rows()
-    spread = [
-        taught_margins(Teacher(kind="logistic_regression", c=c), FEATURES, rows).std()
-        for c in (0.001, 0.1)
-    ]
-    assert spread[0] < spread[1]
+def terms_of(rows: Rows, directions: list[int] = FREE, c: float = 0.05) -> np.ndarray:
+    return taught_terms(Teacher(kind="logistic_regression", c=c), FEATURES, rows, directions)
+
+
+def test_terms_add_up_to_the_log_odds_of_the_baselines_regression() -> None:
+    """Numbers, flags of the missing and categories: each counts for the feature it came from."""
+    rows = with_gaps(drawn_rows())
+    learner = logistic(FEATURES, 0.05).fit(rows.matrix, rows.label)
+    assert np.allclose(terms_of(rows).sum(axis=1), learner.decision_function(rows.matrix))
+    assert logistic(FEATURES).named_steps[LEARNER].C == 0.01
+
+
+def test_a_term_is_a_function_of_its_feature_alone() -> None:
+    rows = with_gaps(drawn_rows())
+    for column, term in zip(rows.matrix.T, terms_of(rows).T, strict=True):
+        _, same = np.unique(column, return_inverse=True)
+        first = np.zeros(same.max() + 1)
+        first[same] = term
+        assert np.allclose(first[same], term)
+
+
+def test_each_tree_is_the_staircase_of_one_feature_and_together_they_rank_as_the_teacher() -> None:
+    """On rows that neither has seen."""
+    rows, later = with_gaps(drawn_rows()), with_gaps(drawn_rows(seed=2))
+    booster = grow_trees(asked(teacher=TEACHER, scorer=STAIRS), FEATURES, rows, 1)
+    table = booster.trees_to_dataframe()
+    split = table[table["split_feature"].notna()].groupby("tree_index")["split_feature"].nunique()
+    assert (split == 1).all()
+    learner = logistic(FEATURES, 0.05).fit(rows.matrix, rows.label)
+    theirs = learner.decision_function(later.matrix)
+    ours = margins(booster, later.matrix)
+    assert np.corrcoef(ours, theirs)[0, 1] > 0.99
+    assert abs(ours.mean() - theirs.mean()) < 0.05
+
+
+def test_the_same_rows_give_the_same_staircases_whatever_the_threads() -> None:
+    rows, experiment = drawn_rows(), asked(teacher=TEACHER, scorer=STAIRS)
+    texts = {
+        grow_trees(experiment, FEATURES, rows, threads).model_to_string() for threads in (1, 4, 1)
+    }
+    assert len(texts) == 1
 
 
 def test_a_row_of_weight_two_teaches_as_the_row_twice() -> None:
-    """Up to what the standard scale makes of it: columns here have their scale already."""
     rows = drawn_rows(600)
     twice = rows.where(np.repeat(np.arange(600), 2))
-    teacher = Teacher(kind="logistic_regression", c=0.05)
-    heavy = taught_margins(teacher, FEATURES, replace(rows, weight=np.full(600, 2.0)))
-    doubled = taught_margins(teacher, FEATURES, twice)
-    assert np.allclose(np.repeat(heavy, 2), doubled, atol=1e-3)
+    heavy = terms_of(replace(rows, weight=np.full(600, 2.0)))
+    assert np.allclose(np.repeat(heavy, 2, axis=0), terms_of(twice), atol=1e-3)
+
+
+def test_no_term_points_against_its_direction_and_the_others_are_fitted_again() -> None:
+    """x0 speaks for a case: declared the other way, it says nothing at all."""
+    rows = drawn_rows()
+    free, bound = terms_of(rows), terms_of(rows, [-1, 1, 0, 0, 0, 0])
+    assert np.ptp(free[:, 0]) > 1
+    assert np.ptp(bound[:, 0]) == 0
+    assert (np.diff(bound[np.argsort(rows.matrix[:, 1]), 1]) >= 0).all()
 
 
 def test_what_a_teacher_taught_is_explained_exactly_by_the_compiled_engine() -> None:
-    """Contributions and base add up to the margin, which is the teacher's log-odds nearly."""
-    rows = drawn_rows()
-    booster = grow_trees(asked(teacher=TEACHER, scorer=STUMPS), FEATURES, rows, 1)
+    """Contributions and base add up to the margin, whatever is unknown."""
+    rows = with_gaps(drawn_rows())
+    booster = grow_trees(asked(teacher=TEACHER, scorer=STAIRS), FEATURES, rows, 1)
     explainer = build_explainer(booster, booster.model_to_string(), rows.matrix[:16])
     told = explainer.explain(rows.matrix, 1)
     assert explainer.engine == "quadrature"
@@ -65,7 +104,7 @@ def test_what_a_teacher_taught_is_explained_exactly_by_the_compiled_engine() -> 
 def test_probabilities_are_calibrated_on_labels_and_directions_hold() -> None:
     """The calibrator reads labels, not the teacher: the mean probability is the share of cases."""
     rows = drawn_rows()
-    experiment = asked(teacher=TEACHER, scorer=STUMPS, monotone={"x1": 1})
+    experiment = asked(teacher=TEACHER, scorer=STAIRS, monotone={"x1": 1})
     fitted = fit(experiment, FEATURES, rows, 1)
     margin = margins(fitted.booster, rows.matrix)
     said = fitted.calibrator.probability(margin, rows.matrix)
@@ -80,14 +119,9 @@ def test_probabilities_are_calibrated_on_labels_and_directions_hold() -> None:
     [
         {"early_stopping": {"rounds": 5}},
         {"tuning": {"trials": 2, "ranges": {"num_leaves": {"low": 2, "high": 8}}}},
+        {"scorer": {"n_estimators": 50}},
     ],
 )
-def test_a_teacher_with_what_reads_labels_of_later_rows_is_refused(other: dict[str, object]) -> None:
+def test_what_decides_nothing_beside_a_teacher_is_refused(other: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match="with teacher"):
-        asked(teacher=TEACHER, scorer=STUMPS, **other)
-
-
-def test_the_learner_of_the_teacher_is_the_baselines() -> None:
-    """One definition of the regression, with the strength that is asked for."""
-    assert logistic(FEATURES).named_steps[LEARNER].C == 0.01
-    assert logistic(FEATURES, 0.5).named_steps[LEARNER].C == 0.5
+        asked(**{"teacher": TEACHER, "scorer": STAIRS, **other})
