@@ -66,21 +66,22 @@ def outbox(
 
 @answers
 def webhook_key(
-    destination: Annotated[str, typer.Argument(help="A destination of exchange.yaml.")],
+    party: Annotated[str, typer.Argument(help="A destination or a source of exchange.yaml.")],
     retire: Annotated[
         bool, typer.Option("--retire", help="Leave the newest key alone in force.")
     ] = False,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> dict[str, Any]:
-    """Make the key that signs what a destination is told; an earlier one signs beside it."""
+    """Make the key that signs what a destination is told, or what a source tells; an earlier one
+    counts beside it."""
     from dispatch.exchange.destinations import key_path, load_exchange
     from dispatch.exchange.signature import new_key
     from dispatch.exchange.signature import retire as retire_old
     from governance.home import Home
 
     opened = Home.open(home)
-    path = key_path(opened, load_exchange(opened).destination(destination))
+    path = key_path(opened, load_exchange(opened).party(party))
     if retire:
         return {"file": str(path), "retired": retire_old(path)}
     return {"file": str(path), "key": new_key(path)}
@@ -117,6 +118,9 @@ def case_system(
     platform_key: Annotated[
         str, typer.Option(envvar="CASE_SYSTEM_KEY", help="A key of the role case_system.")
     ] = "",
+    report_key_file: Annotated[
+        Path | None, typer.Option(help="The key of a source, SOURCE.key: outcomes are signed.")
+    ] = None,
     after: Annotated[float, typer.Option(help="Mean seconds until an outcome.")] = 5.0,
     case_share: Annotated[float, typer.Option(help="Share that becomes a case.")] = 0.1,
     seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 1,
@@ -137,6 +141,7 @@ def case_system(
             after,
             case_share,
             lambda on: tell(f"case system on http://127.0.0.1:{on}/events; Ctrl-C ends"),
+            report_key_file,
         )
     except CluesError as error:
         tell(str(error))

@@ -2,8 +2,9 @@
 
     raised -> scored -> triaged -> dispatched -> accepted -> verifying -> case_filed
                           |           |-> returned -> triaged      |-> unfounded, transferred
-                          |-> merged -> triaged (split again)      |-> supplement -> verifying
+                          |-> merged -> triaged (apart again)      |-> supplement -> verifying
     any open state -> withdrawn                       case_filed -> case_withdrawn
+    any open state -> split: it lives on in its parts (dispatch/splitting.py)
 
 A person moves a clue, never a score. What other systems report of it (outcomes) is kept as it was
 reported and may move it from anywhere: see dispatch/outcome_events.py.
@@ -39,6 +40,7 @@ State = Literal[
     "transferred",
     "withdrawn",
     "case_withdrawn",
+    "split",
 ]
 STATES: tuple[State, ...] = get_args(State)
 OPEN: tuple[State, ...] = STATES[:8]
@@ -50,6 +52,7 @@ WORDS: tuple[State, ...] = (
     "transferred",
     "withdrawn",
     "case_withdrawn",
+    "split",
 )
 REASON_LENGTH, FACT_LENGTH = 2_000, 200
 
@@ -58,7 +61,8 @@ REASON_LENGTH, FACT_LENGTH = 2_000, 200
 class Transition:
     """One move: who may make it, whether it needs a reason, and which facts.
 
-    Facts: name -> `text`, `date` or `clue` (the id of another open clue of the mover's offices).
+    Facts: name -> `text`, `date`, `clue` (the id of another open clue of the mover's offices),
+    `office`, or `parts` (of a split: ids of the clues that it becomes).
     `may` names facts that can be given but need not.
     """
 
@@ -109,6 +113,9 @@ def _moves() -> dict[tuple[State, State], Transition]:
     ]
     moves += [
         Transition(state, "merged", centre, reason=True, needs={"into": "clue"}) for state in OPEN
+    ]
+    moves += [
+        Transition(state, "split", centre, reason=True, needs={"parts": "parts"}) for state in OPEN
     ]
     moves += [Transition(state, "withdrawn", reported, reason=True) for state in OPEN]
     return {(move.source, move.to): move for move in moves}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -62,7 +63,7 @@ def admit_clues(
             elif known["clue_id"] != row["clue_id"]:
                 joined[row["clue_id"]] = known["clue_id"]
         if fresh:
-            _append(home, fresh, clock)
+            append_clues(home, fresh, clock.now(), BATCH)
     wanted = {row["clue_id"] for row in rows} - set(joined) if not taken else set()
     known_rows = [row for row in stored if row["clue_id"] in wanted]
     table = pa.Table.from_pylist([*known_rows, *fresh], schema=clue_schema(home.jurisdiction))
@@ -99,9 +100,12 @@ def _alike(home: Home, given: pa.Table) -> list[dict[str, Any]]:
     return list(stored.to_table(filter=same).sort_by("record_no").to_pylist())
 
 
-def _append(home: Home, fresh: list[dict[str, Any]], clock: Clock) -> None:
-    """The clue happened when it was raised there, and is known from now on."""
-    path, now = home.table("clues"), clock.now()
+def append_clues(home: Home, fresh: list[dict[str, Any]], now: datetime, batch: str) -> None:
+    """Append rows to the register, under its lock (`tables.writing`); sets their system columns.
+
+    A clue happened when it was raised there, and is known from now on.
+    """
+    path = home.table("clues")
     stored = tables.dataset(path)
     count = 0 if stored is None else stored.count_rows()
     for number, row in enumerate(fresh, count + 1):
@@ -110,7 +114,7 @@ def _append(home: Home, fresh: list[dict[str, Any]], clock: Clock) -> None:
             "happened_at": row["raised_at"],
             "known_at": now,
             "retracted_at": None,
-            "batch": BATCH,
+            "batch": batch,
         }
     schema = clue_schema(home.jurisdiction)
-    tables.append(path, pa.Table.from_pylist(fresh, schema=schema), {"batch": BATCH})
+    tables.append(path, pa.Table.from_pylist(fresh, schema=schema), {"batch": batch})

@@ -12,7 +12,7 @@ from governance.home import Home
 from governance.reading import Records, known_before
 
 # A returned clue goes to triage again. A withdrawn case does not: it was decided.
-CLOSED = ("case_filed", "unfounded", "transferred", "withdrawn", "case_withdrawn")
+CLOSED = ("case_filed", "unfounded", "transferred", "withdrawn", "case_withdrawn", "split")
 
 
 def open_clues(home: Home, moment: datetime) -> pa.Table:

@@ -101,7 +101,7 @@ def move_in(
 ) -> dict[str, Any]:
     """The same in the caller's transaction (one of `scoring.ledger.writing`)."""
     given = dict(facts or {})
-    row = _looked_at(connection, clue_id, to, given, offices)
+    row = looked_at(connection, clue_id, to, given, offices)
     transition = _allowed(row, to, role, expects)
     kept = check_facts(transition, reason, given)
     event = event_row(row, to, at=at, by=by, role=role, reason=reason.strip(), facts=kept)
@@ -119,18 +119,21 @@ def told(row: Mapping[str, Any]) -> dict[str, Any]:
     """Where a clue stands, in plain values."""
     names = ("since", "dispatched_at", "accept_until", "verify_until")
     times = {name: row[name].isoformat() if row[name] else None for name in names}
-    plain = ("clue_id", "state", "version", "open", "office_id", "merged_into")
+    plain = ("clue_id", "state", "version", "open", "office_id", "merged_into", "split_from")
     return {**{name: row[name] for name in plain}, **times}
 
 
-def _looked_at(
+def looked_at(
     connection: sa.Connection,
     clue_id: str,
     to: str,
     facts: Mapping[str, Any],
     offices: Collection[str] | None,
 ) -> dict[str, Any]:
-    """The clue's row, held; with the clue it is to join, if any, always in one order."""
+    """The clue's row, held; with the clue it is to join, if any, always in one order.
+
+    Raises NotFound for a clue of another office as for none (P-10), Refused.
+    """
     if to not in STATES:
         raise Refused(wanted="a state", got="another word", cure=nearest(to, STATES), where="to")
     joined = facts.get("into") if to == "merged" else None

@@ -248,7 +248,7 @@ def _time_checks(contract: Contract) -> list[Check]:
         found.append(
             Check(
                 contract.known_at,
-                "happened_at > known_at",
+                f"happened_at > {quoted(contract.known_at)}",
                 f"a time not before {name}",
                 "mend the two times at their source",
             )

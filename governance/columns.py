@@ -1,14 +1,25 @@
-"""Columns against the contract's: those of a file, and those that rows are stored in."""
+"""Columns against the contract's: those of a file, and those that rows are stored in.
+
+A contract may be given another optional column when rows are stored already. Old rows have it
+missing, before it is taken in (`filled`, when they are read) and after (`take_in_columns`).
+"""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Collection
+from datetime import datetime
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from base.errors import Fault, Refused, nearest
 from governance import tables
+from governance.checks import SQL_TYPES, literal, quoted
 from governance.contract import SYSTEM_COLUMNS, Contract
+from governance.engine import file_list
 
 # Contract's type -> whether an Arrow type is how it is stored.
 STORED_AS = {
@@ -19,6 +30,17 @@ STORED_AS = {
     "timestamp": pa.types.is_timestamp,
     "boolean": pa.types.is_boolean,
 }
+# How a type is stored when a column comes later than its rows.
+ARROW_TYPES = {
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "string": pa.string(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us"),
+    "boolean": pa.bool_(),
+}
+# In the table's schema: since when a column is there that came later than its first rows.
+TAKEN_IN = "clues.taken_in"
 CURE = "keep the stored columns, or declare another record set and admit the files there"
 
 
@@ -38,8 +60,75 @@ def column_notices(contract: Contract, file: str, arrived: list[str]) -> list[Fa
     return notices
 
 
+def late_columns(table: Path) -> dict[str, datetime]:
+    """Columns that were taken in when rows were stored already, and when that was."""
+    held = tables.open_table(table)
+    fields = [] if held is None else held.schema().fields
+    return {
+        each.name: datetime.fromisoformat(each.metadata[TAKEN_IN])
+        for each in fields
+        if TAKEN_IN in each.metadata
+    }
+
+
+def stored_columns(table: Path, version: int | None = None) -> list[str]:
+    """The columns that rows of a version are stored with; none before the first row."""
+    held = tables.open_table(table, version)
+    return [] if held is None else [each.name for each in held.schema().fields]
+
+
+def filled(files: list[str], contract: Contract, stored: Collection[str]) -> str:
+    """SELECT over files of one version: columns declared since then are missing in every row."""
+    since = [column for column in contract.columns if column.name not in stored]
+    missing = "".join(f", NULL::{SQL_TYPES[each.type]} AS {quoted(each.name)}" for each in since)
+    return f"SELECT *{missing} FROM {file_list(files)}"
+
+
+def take_in_columns(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, table: Path, now: datetime
+) -> list[str]:
+    """Give stored rows the optional columns that the contract has and they have not: as missing.
+
+    Raises Refused where the contract differs in any other way. The files are written again, so that
+    all of a version have one shape for every reader; the table's schema tells since when a column
+    is there. A crash in between leaves what the next call completes. Returns the columns' names.
+    """
+    require_stored_alike(contract, table)
+    stored = stored_columns(table)
+    new = [column for column in contract.columns if stored and column.name not in stored]
+    if not new:
+        return []
+    parts, replaced = [], []
+    with tempfile.TemporaryDirectory(dir=table, prefix=".columns_") as folder:
+        for name, rows in tables.file_rows(table).items():
+            there = pq.read_schema(name).names
+            if any(column.name not in there for column in new):
+                path = Path(folder) / Path(name).name
+                connection.execute(
+                    f"COPY ({filled([name], contract, there)}) TO {literal(str(path))}"
+                    " (FORMAT parquet)"
+                )
+                [(first, last)] = connection.execute(
+                    f"SELECT min(record_no), max(record_no) FROM {file_list([str(path)])}"
+                ).fetchall()
+                parts.append(tables.Part(path, rows, int(first), int(last)))
+                replaced.append(name)
+        names = [column.name for column in new]
+        note = {"columns": ", ".join(names), "contract": contract.digest}
+        if parts:
+            tables.put_in(table, parts, pa.schema([]), note, replaced)
+    tables.add_columns(
+        table,
+        [(column.name, ARROW_TYPES[column.type]) for column in new],
+        {TAKEN_IN: now.isoformat()},
+        note,
+    )
+    return names
+
+
 def require_stored_alike(contract: Contract, table: Path) -> None:
-    """Raise Refused where rows are stored under other columns than the contract has now.
+    """Raise Refused where rows are stored under columns that the contract lacks or has otherwise,
+    or where it has one more that old rows could not be without.
 
     Files of two shapes in one table would be read by whichever comes first.
     """
@@ -50,8 +139,13 @@ def require_stored_alike(contract: Contract, table: Path) -> None:
     stored = {each.name: each.type for each in schema if each.name not in SYSTEM_COLUMNS}
     declared = {column.name: column.type for column in contract.columns}
     faults = [
-        Fault(f"no column {name!r}, as its rows are stored", "one in the contract", CURE)
-        for name in declared.keys() - stored.keys()
+        Fault(
+            f"no column {column.name!r} that stored rows cannot be without",
+            "a required one" if column.required else "a computed one",
+            "make it optional and let it be sent; " + CURE,
+        )
+        for column in contract.columns
+        if column.name not in stored and (column.required or column.transform is not None)
     ]
     faults += [
         Fault(f"the column {name!r}, as its rows are stored", "none in the contract", CURE)

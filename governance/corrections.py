@@ -10,12 +10,16 @@ Parts without any of them are stored as they were laid down.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
+import numpy as np
 import pyarrow.parquet as pq
 
 from governance import tables
-from governance.batch import Batch, key_hash
+from governance.batch import Batch
 from governance.checks import literal, quoted
 from governance.contract import Contract
 from governance.engine import file_list
@@ -37,6 +41,12 @@ def settle(batch: Batch) -> int:
     )
     if not batch.parts:
         return 0
+    # Of each row that came its number and two hashes stay at hand.
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE arrivals AS
+        SELECT record_no, hash(row_digest) AS digest_hash, {key_hash(batch.contract)} AS key_hash
+        FROM laid_down
+    """)
     _drop(batch)
     [(dropped,)] = connection.execute("SELECT count(*) FROM dropped").fetchall()
     if batch.contract.primary_key and dropped < batch.last - batch.base:
@@ -50,12 +60,18 @@ def commit_rows(batch: Batch, table: Path, *, new: int) -> int:
         return tables.version(table)
     contract = batch.contract
     note = {"batch": batch.batch, "record_set": contract.record_set, "contract": contract.digest}
-    parts, replaced = _numbered(batch), []
+    parts, replaced = _left(batch), []
     for name, part in _stored_again(batch):
         parts.append(part)
         replaced.append(name)
     schema = pq.read_schema(parts[0].file)
     return tables.put_in(table, parts, schema, note, replaced)
+
+
+def key_hash(contract: Contract) -> str:
+    """SQL: 64 bits of the primary key, 0 where there is none."""
+    key = ", ".join(quoted(name) for name in contract.primary_key)
+    return f"hash({key})" if key else "0::UBIGINT"
 
 
 def _drop(batch: Batch) -> None:
@@ -110,18 +126,19 @@ def _end(batch: Batch) -> None:
         ),
         versions AS (
             SELECT record_no, retracted_at AS before, lead(known_at) OVER (
-                PARTITION BY {key} ORDER BY {version_order(contract)}) AS retracted_at
+                PARTITION BY {key} ORDER BY {version_order(contract, batch.late)}) AS retracted_at
             FROM related
         )
         SELECT record_no, retracted_at FROM versions WHERE retracted_at IS DISTINCT FROM before
     """)
 
 
-def version_order(contract: Contract) -> str:
+def version_order(contract: Contract, late: Collection[str] = ()) -> str:
     """SQL terms that put the versions of one key in order, the one that counts last.
 
     By when it became known, then when it happened, then the place of its enumerated values in
-    their lists (a later one of `outcomes.status` is the later word), then the digest.
+    their lists (a later one of `outcomes.status` is the later word), then whether a late column
+    is filled, then the digest.
     """
     listed = [
         f"list_position([{', '.join(literal(value) for value in column.values)}], "
@@ -129,42 +146,43 @@ def version_order(contract: Contract) -> str:
         for column in contract.columns
         if column.values
     ]
-    return ", ".join(["known_at", "happened_at", *listed, "row_digest"])
+    told = [f"{quoted(name)} IS NOT NULL" for name in sorted(late)]
+    return ", ".join(["known_at", "happened_at", *listed, *told, "row_digest"])
 
 
-def _numbered(batch: Batch) -> list[tables.Part]:
-    """The parts to be stored: as laid down, or written again without what is dropped."""
-    connection, last, done = batch.connection, batch.base, []
+def _left(batch: Batch) -> list[tables.Part]:
+    """The parts to be stored: as laid down, or written again without what is dropped.
+
+    A number that was given to a dropped row stays free: numbers name records and count nothing.
+    """
+    connection = batch.connection
+    changed = connection.execute("""
+        SELECT record_no, true FROM dropped UNION ALL
+        SELECT record_no, false FROM ends WHERE record_no NOT IN (SELECT record_no FROM dropped)
+    """).fetchnumpy()
+    numbers, is_dropped = (np.asarray(each) for each in changed.values())
+    left = []
     for part in batch.parts:
-        within = f"record_no BETWEEN {part.first} AND {part.last}"
-        [(dropped,)] = connection.execute(f"SELECT count(*) FROM dropped WHERE {within}").fetchall()
-        [(ended,)] = connection.execute(f"SELECT count(*) FROM ends WHERE {within}").fetchall()
-        rows = part.rows - int(dropped)
-        if rows and (dropped or ended or part.first != last + 1):
-            part = _written_again(batch, part, last, rows)
+        first, last = cast(int, part.first), cast(int, part.last)
+        within = (numbers >= first) & (numbers <= last)
+        rows = part.rows - int(is_dropped[within].sum())
         if rows:
-            done.append(part)
-        last += rows
-    return done
+            left.append(_written_again(batch, part, rows) if within.any() else part)
+    return left
 
 
-def _written_again(batch: Batch, part: tables.Part, last: int, rows: int) -> tables.Part:
+def _written_again(batch: Batch, part: tables.Part, rows: int) -> tables.Part:
     path = part.file.with_name(f"again_{part.file.name}")
     laid = file_list([str(part.file)])
     batch.connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE again AS
-        SELECT * FROM {laid} WHERE record_no NOT IN (SELECT record_no FROM dropped)
+        COPY (
+            SELECT l.* REPLACE (e.retracted_at AS retracted_at)
+            FROM {laid} l LEFT JOIN ends e USING (record_no)
+            WHERE record_no NOT IN (SELECT record_no FROM dropped)
+            ORDER BY record_no
+        ) TO {literal(str(path))} (FORMAT parquet)
     """)
-    batch.connection.execute("""
-        UPDATE again SET retracted_at = ends.retracted_at
-        FROM ends WHERE ends.record_no = again.record_no
-    """)
-    # A table's rowid counts its rows in the order they were put in.
-    batch.connection.execute(f"""
-        COPY (SELECT * REPLACE ({last} + 1 + rowid AS record_no) FROM again)
-        TO {literal(str(path))} (FORMAT parquet)
-    """)
-    return tables.Part(path, rows, last + 1, last + rows)
+    return replace(part, file=path, rows=rows)
 
 
 def _stored_again(batch: Batch) -> list[tuple[str, tables.Part]]:

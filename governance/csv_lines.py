@@ -64,17 +64,19 @@ def weigh_lines(block: TextBlock, columns: int) -> Lines:
     if not data:
         return Lines(b"", np.zeros(0, np.int64), SPOILT.empty_table(), b"", False)
     bytes_ = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(bytes_ == LF)
+    marks = np.flatnonzero((bytes_ == LF) | (bytes_ == COMMA))
+    at_ends = np.flatnonzero(bytes_[marks] == LF)
+    ends = marks[at_ends]
     starts = np.concatenate([[0], ends[:-1] + 1])
-    commas = np.flatnonzero(bytes_ == COMMA)
     kinds = np.zeros(len(ends), np.int8)
     follows, rest_from, in_quotes = np.zeros(len(ends), bool), len(ends), None
     if b'"' in data:
+        commas = marks[bytes_[marks] == COMMA]
         quotes = Quotes(data, starts, ends, commas, columns)
         counts, in_quotes = quotes.separators, quotes.holds
         follows, rest_from = quotes.join(kinds, OPEN_QUOTE, last=block.last)
     else:
-        counts = _between(commas, starts, ends)
+        counts = np.diff(at_ends, prepend=-1) - 1
     # A row over several lines: all of them.
     several = follows | np.concatenate([follows[1:], [False]])
     kinds[(counts != columns - 1) & (kinds == GOOD) & ~several] = RAGGED
@@ -93,11 +95,6 @@ def weigh_lines(block: TextBlock, columns: int) -> Lines:
         rest,
         lone_cr or bool(several.any()),
     )
-
-
-def _between(positions: Ints, starts: Ints, ends: Ints) -> Ints:
-    """How many of the sorted positions lie in each line."""
-    return np.searchsorted(positions, ends) - np.searchsorted(positions, starts)
 
 
 def _mark_special(
@@ -163,8 +160,11 @@ class _Weighed:
         good = self.kinds == GOOD
         if good.all():
             return self.data
-        bytes_ = np.frombuffer(self.data, np.uint8)
-        return bytes_[np.repeat(good, self.ends - self.starts + 1)].tobytes()
+        # Lines that stand together are taken together.
+        turns = np.flatnonzero(np.diff(good, prepend=False, append=False))
+        edges = np.append(self.starts, len(self.data))[turns].tolist()
+        whole = memoryview(self.data)
+        return b"".join(whole[a:b] for a, b in zip(edges[::2], edges[1::2], strict=True))
 
     def heads(self, follows: npt.NDArray[np.bool_]) -> Ints:
         """The line number each kept row begins at."""

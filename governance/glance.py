@@ -17,16 +17,18 @@ import duckdb
 
 from governance import tables
 from governance.checks import quoted
-from governance.engine import connect, file_list
+from governance.columns import filled, stored_columns
+from governance.engine import connect
 from governance.home import Home
 
 
 @dataclass(frozen=True)
 class Newest:
-    """The newest version of a table (-1: never written) and its files."""
+    """The newest version of a table (-1: never written), its files and their columns."""
 
     version: int
     files: tuple[str, ...]
+    columns: tuple[str, ...]
 
 
 class Glance:
@@ -43,7 +45,8 @@ class Glance:
         known = self._known.get(path)
         if known is not None and not tables.newer_than(path, known.version):
             return known
-        found = Newest(tables.version(path), tuple(tables.files(path)))
+        held = tuple(tables.files(path)), tuple(stored_columns(path))
+        found = Newest(tables.version(path), *held)
         self._known[path] = found
         return found
 
@@ -51,12 +54,13 @@ class Glance:
         self, record_set: str, numbers: Collection[int], columns: Collection[str], limit: int
     ) -> list[tuple[Any, ...]]:
         """record_no, the columns and known_at of some records, by number, at most `limit`."""
-        files = self.newest(self._home.table(record_set)).files
-        if not files or not numbers:
+        newest = self.newest(self._home.table(record_set))
+        if not newest.files or not numbers:
             return []
+        contract = self._home.jurisdiction.contract(record_set)
         listed = ", ".join(quoted(name) for name in ("record_no", *columns, "known_at"))
         query = (
-            f"SELECT {listed} FROM {file_list(list(files))}"
+            f"SELECT {listed} FROM ({filled(list(newest.files), contract, newest.columns)})"
             f" WHERE record_no IN ({', '.join(str(int(each)) for each in sorted(numbers))})"
             f" ORDER BY record_no LIMIT {int(limit)}"
         )

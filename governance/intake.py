@@ -1,7 +1,7 @@
 """Intake, where the circle closes: files come in, every row of them is admitted, quarantined
 with its reasons, or known already. Nothing is lost and nothing is stored twice.
 
-    admit -> source (blocks) -> staging (type, judge) -> batch (laid down apart)
+    admit -> source (blocks) -> desk: staging (type, judge) -> batch (laid down apart)
           -> corrections (known already? ends?) -> quarantine | tables (commit)
 
 One call is one batch and one commit of the record set: a crash before it leaves nothing, and the
@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -26,18 +25,20 @@ import pyarrow as pa
 from base.errors import CluesError, Fault, NotReady, Refused
 from base.moment import Clock
 from base.progress import Bar, SilentBar
+from base.settings import Settings
 from governance import quarantine, receipts, tables
 from governance.batch import Batch, Kinds
-from governance.block import SOURCE_ROW, Block, Source
-from governance.columns import column_notices, require_stored_alike
+from governance.block import Source
+from governance.columns import column_notices, late_columns, take_in_columns
 from governance.contract import Contract, Reference
 from governance.corrections import commit_rows, settle
+from governance.desk import Desks
 from governance.drift import OF_VALUES, Arrived, Drift, Profile, drifts, profile_of
 from governance.engine import connect, file_list
 from governance.home import Home
 from governance.quality import Measured, measure
 from governance.source import from_table, read_source
-from governance.staging import Judge, referred_times_sql
+from governance.staging import referred_times_sql
 
 # What the engine may hold of a batch before it spills; files are read beside it.
 MEMORY = "1GB"
@@ -108,16 +109,18 @@ def admit_sources(
     folder = home.scratch / "admit" / contract.record_set
     connection = connect(folder.with_name("spill"), memory_limit=MEMORY)
     with tables.writing(table), closing(connection):
-        require_stored_alike(contract, table)
-        _lay_out_reference(connection, home, contract)
-        last = receipts.last_number(home, contract.record_set)
-        batch = Batch(connection, contract, tables.files(table), folder, receipt.batch, last)
-        latest = dict.fromkeys(by_now, clock.now() + CLOCKS_DIFFER)
-        judge = Judge(connection, contract, latest)
-        bar.expect(len(sources) + 1)
         arrived, now = Arrived(), clock.now()
+        take_in_columns(connection, contract, table, now)
+        late = late_columns(table)
+        _lay_out_reference(connection, home, contract)
+        last, stored = receipts.last_number(home, contract.record_set), tables.files(table)
+        batch = Batch(connection, contract, stored, folder, receipt.batch, last, late)
+        latest = dict.fromkeys(by_now, now + CLOCKS_DIFFER)
+        threads = Settings().threads
+        desks = Desks(connection, contract, receipt.batch, folder, now, threads, latest, late)
+        bar.expect(len(sources) + 1)
         for source in sources:
-            _take_in(batch, judge, source, now, receipt, arrived)
+            _take_in(batch, desks, source, receipt, arrived)
             bar.advance()
         profile = _weigh(home, batch, arrived, receipt, now)
         _commit(home, batch, table, receipt)
@@ -160,32 +163,22 @@ def _lay_out_reference(
             cure=f"run: clues admit {record_set} FILE",
         )
     times = referred_times_sql(contract.happened_at, file_list(files))
-    connection.execute(f"CREATE TEMP TABLE referred_times AS {times}")
+    connection.execute(f"CREATE TABLE referred_times AS {times}")
 
 
 def _take_in(
-    batch: Batch, judge: Judge, source: Source, now: datetime, receipt: Receipt, arrived: Arrived
+    batch: Batch, desks: Desks, source: Source, receipt: Receipt, arrived: Arrived
 ) -> None:
-    """Judge one source block by block; while one is judged the next is read."""
+    """Judge one source block by block, several at a time while the next is read."""
     kinds, types = Kinds(source.name), dict[str, pa.DataType]()
-    for block in _read_ahead(source.blocks()):
-        judge.judge(block)
-        batch.add(block, kinds, now)
-        types |= {each.name: each.type for each in block.rows.schema if each.name != SOURCE_ROW}
+    for laid in desks.lay_down(source.blocks(), source.name, batch.last):
+        batch.take(laid, kinds)
+        types |= laid.columns
     arrived.types |= types
     arrived.kinds.append(kinds)
     receipt.notices += source.notices
     receipt.notices += column_notices(batch.contract, source.name, list(types))
     receipt.notices += kinds.notices()
-
-
-def _read_ahead(blocks: Iterator[Block]) -> Iterator[Block]:
-    """The same blocks, one read beforehand by a thread."""
-    with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(next, blocks, None)
-        while (block := coming.result()) is not None:
-            coming = reader.submit(next, blocks, None)
-            yield block
 
 
 def _weigh(home: Home, batch: Batch, arrived: Arrived, receipt: Receipt, now: datetime) -> Profile:

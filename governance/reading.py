@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from governance import tables
 from governance.checks import SQL_TYPES, quoted
+from governance.columns import filled, stored_columns
 from governance.contract import Contract
 from governance.engine import connect, file_list
 from governance.home import Home
@@ -61,10 +62,10 @@ class Records:
         self.versions: dict[str, int] = {}
         for name, contract in home.jurisdiction.contracts.items():
             if only is None or name in only:
-                self._declare(name, home.table(name), asked.get(name), empty_view(contract))
+                self._declare(name, home.table(name), asked.get(name), contract)
         asked_for = (only is None or "clues" in only) and asked.get("clues") != NEVER_WRITTEN
         if asked_for and tables.exists(home.table("clues")):
-            self._declare("clues", home.table("clues"), asked.get("clues"), "")
+            self._declare("clues", home.table("clues"), asked.get("clues"), None)
         self._connection: duckdb.DuckDBPyConnection | None = None
 
     @classmethod
@@ -90,10 +91,17 @@ class Records:
         }
         return records
 
-    def _declare(self, name: str, path: Path, version: int | None, empty: str) -> None:
+    def _declare(
+        self, name: str, path: Path, version: int | None, contract: Contract | None
+    ) -> None:
         files = [] if version == NEVER_WRITTEN else tables.files(path, version)
         self.versions[name] = tables.version(path) if version is None else version
-        self._views[name] = f"SELECT * FROM {file_list(files)}" if files else empty
+        if contract is None:
+            self._views[name] = f"SELECT * FROM {file_list(files)}"
+        elif files:
+            self._views[name] = filled(files, contract, stored_columns(path, version))
+        else:
+            self._views[name] = empty_view(contract)
 
     @property
     def record_sets(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ The query is compiled once for each shape that blocks of a batch have.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -31,6 +31,7 @@ from governance.shapes import shapes
 
 # Bytes without which no value can begin or end with a space, or be a formula.
 SPACE_BYTES = tuple(each.encode() for each in SPACES)
+SEPARATOR = "chr(31)"
 FORMULA_BYTES = (b"=", b"(", b"|", b"!")
 
 
@@ -39,14 +40,17 @@ class Judge:
     """Judges blocks of one batch under a contract, on one connection.
 
     After `judge` the table `judged` has, in the order of the block: the contract's columns,
-    happened_at, known_at, source_row and bad (whether anything speaks against the row). The view
+    happened_at, known_at, source_row, bad (whether anything speaks against the row) and, of the
+    others, row_digest. The view
     `bad_judged` has source_row, reasons (a list of column, wanted, got, cure) and raw (JSON of what
-    came) of the bad ones: words are put together for those alone.
+    came) of the bad ones: words are put together for those alone. `latest`: the last moment that
+    columns may tell; `late`: since when columns are there that came later than the first rows.
     """
 
     connection: duckdb.DuckDBPyConnection
     contract: Contract
     latest: Mapping[str, datetime] = field(default_factory=dict)
+    late: Mapping[str, datetime] = field(default_factory=dict)
     _compiled: dict[object, tuple[str, str]] = field(default_factory=dict)
 
     def judge(self, block: Block) -> None:
@@ -55,7 +59,7 @@ class Judge:
         schema = rows.schema
         key = (tuple((each.name, str(each.type)) for each in schema), tuple(looks.values()))
         if key not in self._compiled:
-            self._compiled[key] = judging_sql(self.contract, schema, looks, self.latest)
+            self._compiled[key] = judging_sql(self.contract, schema, looks, self.latest, self.late)
         judged, reasons = self._compiled[key]
         self.connection.register("arrived_rows", rows)
         try:
@@ -113,6 +117,7 @@ def judging_sql(
     schema: pa.Schema,
     looks: dict[str, Look],
     latest: Mapping[str, datetime] | None = None,
+    late: Mapping[str, datetime] | None = None,
 ) -> tuple[str, str]:
     """SELECT over `arrived_rows` that gives the columns of `judged`, and SQL for reasons over it.
 
@@ -131,15 +136,34 @@ def judging_sql(
     left_out = ", ".join(["arrived", *map(given, sent)])
     # A join may change the order of rows; without one they stay as they came.
     order = "" if isinstance(contract.happened_at, str) else f"ORDER BY {SOURCE_ROW}"
+    timed = _timed_sql(contract, arrived, looks, late or {})
     judged = f"""
         SELECT * EXCLUDE ({left_out}),
+               CASE WHEN NOT bad THEN {row_digest(contract, late or {})} END AS row_digest,
                CASE WHEN bad THEN list_filter([{failed}], lambda x: x IS NOT NULL) END AS failed,
                CASE WHEN bad THEN {told} END AS told,
                CASE WHEN bad THEN to_json(arrived)::VARCHAR END AS raw
-        FROM (SELECT *, {bad_sql(found)} AS bad FROM ({_timed_sql(contract, arrived, looks)}))
+        FROM (SELECT *, {bad_sql(found)} AS bad FROM ({timed}))
         {order}
     """
     return judged, _reasons_sql(found)
+
+
+def row_digest(contract: Contract, late: Collection[str] = ()) -> str:
+    """SQL: 128 bits over every value of a good row that came in, typed, in the contract's order.
+
+    Late columns follow under their names where they have a value: a row without is the row that it
+    was before there were such columns.
+    """
+    first = [each for each in _sent(contract) if each.name not in late]
+    values = [
+        f"{quoted(each.name)}::VARCHAR"
+        if each.required
+        else f"coalesce({quoted(each.name)}::VARCHAR, chr(30))"
+        for each in first
+    ]
+    values += [f"{literal(name)} || chr(29) || {quoted(name)}::VARCHAR" for name in sorted(late)]
+    return f"unhex(md5(concat_ws({SEPARATOR}, {', '.join(values)})))"
 
 
 def _sent(contract: Contract) -> list[Column]:
@@ -168,7 +192,12 @@ def _given_sql(column: Column, arrived: dict[str, pa.DataType], look: Look | Non
     return f"nullif({quoted(f'trimmed:{column.name}' if look.spaces else column.name)}, '')"
 
 
-def _timed_sql(contract: Contract, arrived: dict[str, pa.DataType], looks: dict[str, Look]) -> str:
+def _timed_sql(
+    contract: Contract,
+    arrived: dict[str, pa.DataType],
+    looks: dict[str, Look],
+    late: Mapping[str, datetime],
+) -> str:
     """SELECT giving typed columns, happened_at, known_at, source_row, given values and the row."""
     sent = _sent(contract)
     whole = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in arrived)
@@ -196,9 +225,19 @@ def _timed_sql(contract: Contract, arrived: dict[str, pa.DataType], looks: dict[
         else (f"happened_at + INTERVAL {int(contract.latency.total_seconds())} SECOND")
     )
     return f"""
-        SELECT *, ({known})::TIMESTAMP AS known_at FROM (
+        SELECT *, {_not_before(f"({known})::TIMESTAMP", late)} AS known_at FROM (
             SELECT t.*, {happened}::TIMESTAMP AS happened_at FROM ({inner}) t {join}
         )"""
+
+
+def _not_before(known: str, late: Mapping[str, datetime]) -> str:
+    """SQL: what tells a late column's value was not known before there was such a column."""
+    for name, since in late.items():
+        moment = f"TIMESTAMP {literal(since.isoformat(sep=' '))}"
+        known = (
+            f"CASE WHEN {quoted(name)} IS NULL THEN {known} ELSE greatest({known}, {moment}) END"
+        )
+    return known
 
 
 def _happened_sql(happened_at: str | Reference) -> tuple[str, str]:

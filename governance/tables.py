@@ -143,6 +143,20 @@ def put_in(
     return version(path)
 
 
+def add_columns(
+    path: Path,
+    columns: Sequence[tuple[str, pa.DataType]],
+    metadata: Mapping[str, str],
+    note: Mapping[str, str],
+) -> int:
+    """One commit that adds columns to the table's schema, each with `metadata`; its version."""
+    fields = [pa.field(name, kind, metadata=dict(metadata)) for name, kind in columns]
+    schema = Schema.from_arrow(pa.schema(fields))
+    properties = CommitProperties(custom_metadata=dict(note))
+    DeltaTable(str(path)).alter.add_columns(list(schema.fields), commit_properties=properties)
+    return version(path)
+
+
 def has_note(path: Path, key: str, value: str) -> bool:
     """Whether any commit of the table carries `key` = `value`."""
     table = open_table(path)

@@ -17,7 +17,7 @@ from typing import BinaryIO, Protocol
 from base.errors import Fault, Refused
 from governance.block import Source
 
-BYTES_OF_A_BLOCK = 1 << 25
+BYTES_OF_A_BLOCK = 1 << 24
 # A row longer than this is spoilt; twice of it without a line end is no text file.
 LONGEST_ROW = 1 << 20
 LINES_WEIGHED = 20_000

@@ -25,7 +25,7 @@ __all__ = [
 ]  # fmt: skip
 COOKIE = "clues_key"
 
-Door = Literal["public", "bearer", "console"]
+Door = Literal["public", "bearer", "console", "signed"]
 Offices = Literal["own", "every", "-"]
 
 
@@ -82,6 +82,9 @@ RULES: dict[str, Rule] = {
         "bearer", CENTRE, "own", "lets an office above supervise its handling, or ends that"
     ),
     "POST /v1/outcomes": Rule("bearer", MACHINE, "own", "brings outcomes back"),
+    "POST /v1/events/{source}": Rule(
+        "signed", MACHINE, "own", "brings outcomes back, signed by a source of exchange.yaml"
+    ),
     "GET /v1/scorers": Rule("bearer", SCIENCE, "-", "every scorer of this home"),
     "GET /v1/scorers/{digest}": Rule("bearer", SCIENCE, "-", "one scorer: manifest, figures, card"),
     "POST /v1/scorers/{digest}/promotion": Rule(
@@ -111,6 +114,9 @@ RULES: dict[str, Rule] = {
     ),
     "GET /console/clues/{clue_id}/sheet": Rule(
         "console", READERS, "own", "a clue as a sheet to print for the file"
+    ),
+    "GET /console/clues/{clue_id}/split": Rule(
+        "console", CENTRE, "own", "what it becomes when it is split, as a form"
     ),
     "POST /console/clues/{clue_id}/transitions": Rule(
         "console", READERS, "own", "moves it, by a form of its page"
@@ -220,6 +226,6 @@ def printed_rules() -> str:
     lines = ["| route | roles | offices | |", "|---|---|---|---|"]
     for route, rule in RULES.items():
         roles = ", ".join(rule.roles) or "everybody"
-        by_cookie = " (by cookie)" if rule.door == "console" else ""
+        by_cookie = {"console": " (by cookie)", "signed": " (signed)"}.get(rule.door, "")
         lines.append(f"| `{route}` | {roles}{by_cookie} | {rule.offices} | {rule.does} |")
     return "\n".join(lines) + "\n"

@@ -20,6 +20,7 @@ from serving.refusals import add_refusals
 from serving.routes import (
     audit,
     clues,
+    events,
     health,
     history,
     metrics,
@@ -40,8 +41,8 @@ from serving.watched import Watched
 
 OBJECTS_UNTIL_LOOKED_AT = 20_000
 ROOMS = (
-    scores, new_clues, clues, history, transitions, queue, orders, oversight, outcomes, scorers,
-    monitoring, audit, health, metrics, reference, pages,
+    scores, new_clues, clues, history, transitions, queue, orders, oversight, outcomes, events,
+    scorers, monitoring, audit, health, metrics, reference, pages,
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from serving.messages import scores_request
 Schema = dict[str, Any]
 LOCAL, SHARED = "#/$defs/", "#/components/schemas/"
 MEANINGS = {
-    "401": "No key, or one that is not in force.",
+    "401": "No key or signature, or one that is not in force.",
     "403": "The key's role or office does not cover this.",
     "404": "There is none that the caller may see.",
     "409": "The state has moved on since the caller looked; `values` has what it is now.",
@@ -101,6 +101,8 @@ def _complete(operation: Schema, rule: Rule, method: str, schemas: Schema) -> No
 
 def _statuses(operation: Schema, rule: Rule, method: str) -> list[str]:
     told = {"401", "403", "429", "503"} if rule.door == "bearer" else set()
+    if rule.door == "signed":
+        told = {"401", "429", "503"}
     if operation.get("parameters") or method == "post":
         told.add("422")
     if any(each["in"] == "path" for each in operation.get("parameters", ())):
@@ -134,7 +136,7 @@ def _pointed(part: Any) -> Any:
 def _add_own_columns(schemas: Schema, jurisdiction: Jurisdiction) -> None:
     """Wherever a clue is sent, it may bring the columns that the jurisdiction declares."""
     whole = scores_request(jurisdiction).model_json_schema()["$defs"]["Clue"]["properties"]
-    for name in ("Clue", "ClueMessage"):
+    for name in ("Clue", "ClueMessage", "PartMessage"):
         if name in schemas:
             known = schemas[name]["properties"]
             for column, schema in whole.items():

@@ -29,12 +29,17 @@ class TooLarge(Refused):
     """More than one request may carry."""
 
 
+class UnsignedMessage(NotAllowed):
+    """A message that no declared source signed lately."""
+
+
 class UnfitMessage(Refused):
     """A message of the wrong shape; its `got` names kinds of values, never values."""
 
 
 STATUS: tuple[tuple[type[CluesError], HTTPStatus], ...] = (
     (NoKey, HTTPStatus.UNAUTHORIZED),
+    (UnsignedMessage, HTTPStatus.UNAUTHORIZED),
     (NotAllowed, HTTPStatus.FORBIDDEN),
     (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (Refused, HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -76,6 +81,8 @@ def told_in_headers(error: CluesError) -> dict[str, str]:
     if isinstance(error, NoKey):
         wrong = ' error="invalid_token"' if isinstance(error, WrongKey) else ""
         return {"www-authenticate": f"Bearer{wrong}"}
+    if isinstance(error, UnsignedMessage):
+        return {"www-authenticate": "Webhook-Signature"}
     if isinstance(error, TooFast):
         return {"retry-after": str(error.seconds)}
     return {}

@@ -15,6 +15,7 @@ from base.settings import Settings
 from clues.lookup import ClueLookup
 from clues.register import read_clues
 from clues.supervision import SupervisionModel, load_supervision_models
+from dispatch.exchange.destinations import Source, load_exchange
 from dispatch.offices import Offices, load_offices
 from dispatch.scoring_run import batch_rows, require_same_features, score_rows
 from features.classified import masked_features
@@ -60,6 +61,11 @@ class Service:
     @cached_property
     def offices(self) -> Offices:
         return load_offices(self.home.jurisdiction.folder / "offices.yaml")
+
+    @cached_property
+    def sources(self) -> dict[str, Source]:
+        """Systems that sign what they tell; read once, as `exchange.yaml` is everywhere."""
+        return {each.name: each for each in load_exchange(self.home).sources}
 
     @cached_property
     def glance(self) -> Glance:

@@ -43,6 +43,7 @@ UNDECIDED = {
     "withdrawn": Bilingual(zh="撤销", en="withdrawn"),
     "case_withdrawn": Bilingual(zh="立案后撤回", en="case withdrawn later"),
     "merged": Bilingual(zh="并入其他线索", en="merged into another clue"),
+    "split": Bilingual(zh="拆分为多条线索", en="split into several clues"),
 }
 
 

@@ -27,8 +27,9 @@ from training.survival import censoring_weights, steps_of
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-# No clue any more: its source record was corrected, or it lives on in the clue it joined.
-VOID = ("withdrawn", "merged")
+# No clue any more: its source record was corrected, or it lives on in the clue it joined or in
+# those it was split into.
+VOID = ("withdrawn", "merged", "split")
 CASE_WITHDRAWN = "case_withdrawn"
 
 
@@ -37,13 +38,13 @@ class Labels:
     """What is known of each clue, parallel to the clues asked about.
 
     `values` (n,): 1, 0 or NaN (unknown). `weight` (n,): how much a label counts, 0 where unknown;
-    1 unless unripe clues teach. `standing` (n,): ripe, neither withdrawn nor merged; whom the
+    1 unless unripe clues teach. `standing` (n,): ripe, not withdrawn, merged or split; whom the
     chance of being pursued and weighted figures are about.
 
     `unripe`: unknown as their horizon has not passed; `taught_early`: unripe ones that teach.
     `unpursued`: ripe, and no outcome ever came. `undecided`: ripe ones whose last word decides
-    nothing, by status (returned, withdrawn, merged). `cases_withdrawn`: ripe ones whose case was
-    withdrawn later. `notes`: what a reader of the figures must know.
+    nothing, by status (returned, withdrawn, merged, split). `cases_withdrawn`: ripe ones whose case
+    was withdrawn later. `notes`: what a reader of the figures must know.
     """
 
     values: Floats
@@ -114,8 +115,8 @@ def _followed(
 ) -> tuple[Floats, Floats, tuple[Note, ...]]:
     """Values, weights and notes where unripe clues teach the steps they have lived through.
 
-    A returned clue goes on to another office: it has not ended. A withdrawn or merged one has,
-    without a label.
+    A returned clue goes on to another office: it has not ended. A withdrawn, merged or split one
+    has, without a label.
     """
     assert label.survival is not None
     raised = micros(clues["raised_at"])

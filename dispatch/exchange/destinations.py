@@ -1,6 +1,8 @@
-"""Other systems that are told of clues: `exchange.yaml`, and nowhere else can an address come from.
+"""Other systems that are told of clues, and those that tell of outcomes: `exchange.yaml`, and
+nowhere else can an address come from.
 
-Without the file, or with no destination in it, nothing is queued and nothing is sent.
+Without the file, or with no destination in it, nothing is queued and nothing is sent; without a
+source nothing signed is taken.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ Kind = Literal[
     "clue.supplement",
     "clue.returned",
     "clue.merged",
+    "clue.split",
     "clue.case_filed",
     "clue.unfounded",
     "clue.transferred",
@@ -72,25 +75,42 @@ class Destination(Declared):
         return url
 
 
+class Source(Declared):
+    """A system that signs what it tells: POST /v1/events/NAME."""
+
+    name: Annotated[str, Field(pattern=NAME)]
+    office_id: Annotated[
+        str | None, Field(description="It tells of clues of this office and below; none: all.")
+    ] = None
+    key_file: Annotated[
+        Path | None, Field(description="Default: NAME.key in the home's folder `exchange`.")
+    ] = None
+
+
 class Exchange(Declared):
     """The shape of `exchange.yaml`."""
 
     destinations: tuple[Destination, ...] = ()
+    sources: tuple[Source, ...] = ()
 
     @model_validator(mode="after")
     def _each_once(self) -> Exchange:
-        names = [each.name for each in self.destinations]
+        names = [each.name for each in self._parties]
         if len(set(names)) != len(names):
             raise ValueError("each name once")
         return self
 
-    def destination(self, name: str) -> Destination:
-        """Raises NotFound for a name that is not declared."""
-        for each in self.destinations:
-            if each.name == name:
-                return each
-        cure = nearest(name, [each.name for each in self.destinations])
-        raise NotFound(wanted=f"a destination of {FILE}", got="another", cure=cure)
+    @property
+    def _parties(self) -> list[Destination | Source]:
+        return [*self.destinations, *self.sources]
+
+    def party(self, name: str) -> Destination | Source:
+        """A destination or a source. Raises NotFound for a name that is not declared."""
+        declared = {each.name: each for each in self._parties}
+        if name in declared:
+            return declared[name]
+        cure = nearest(name, declared)
+        raise NotFound(wanted=f"a destination or source of {FILE}", got="another", cure=cure)
 
 
 def require_safe_address(url: str) -> None:
@@ -130,6 +150,6 @@ def declared_exchange(jurisdiction: Path) -> Exchange:
     return load_declared(path, Exchange) if path.is_file() else Exchange()
 
 
-def key_path(home: Home, destination: Destination) -> Path:
-    """Where the keys lie that sign what is sent there."""
-    return destination.key_file or home.path / "exchange" / f"{destination.name}.key"
+def key_path(home: Home, party: Destination | Source) -> Path:
+    """Where the keys lie that sign what is sent there, or what comes from there."""
+    return party.key_file or home.path / "exchange" / f"{party.name}.key"

@@ -83,7 +83,7 @@ def moved(event: Mapping[str, Any], row: Mapping[str, Any]) -> Message:
 
 def told_state(row: Mapping[str, Any]) -> dict[str, Any]:
     """Where a clue stands, as other systems are told; `row`: of clue_states."""
-    plain = ("state", "version", "office_id", "supervision_model", "merged_into")
+    plain = ("state", "version", "office_id", "supervision_model", "merged_into", "split_from")
     moments = {name: row[name].isoformat() if row[name] else None for name in TIMES if name in row}
     return {**{name: row[name] for name in plain}, **moments}
 

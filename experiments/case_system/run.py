@@ -22,10 +22,15 @@ def run(
     after_seconds: float = 5.0,
     case_share: float = 0.1,
     listening: Callable[[int], None] = lambda _: None,
+    report_key_file: Path | None = None,
 ) -> None:
-    """Serve until the process is ended. Outcomes are reported only where `platform` is given."""
+    """Serve until the process is ended. Outcomes are reported only where `platform` is given:
+    signed by the source that `report_key_file` is the key of, or with the bearer `platform_key`."""
     store = Store(folder)
-    work = Work(store, platform, platform_key, after_seconds, case_share, seed=manners.seed)
+    signs = (report_key_file.stem, read_keys(report_key_file)) if report_key_file else None
+    work = Work(
+        store, platform, platform_key, after_seconds, case_share, seed=manners.seed, signs=signs
+    )
     taken = work.taken if platform else lambda _: None
     with CaseSystem(port, store, read_keys(key_file), manners, taken) as server:
         listening(server.server_address[1])

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from dispatch.exchange.signature import signed_headers
 from experiments.case_system.store import Store
 
 DISPATCHED = "clues.clue.dispatched.v1"
@@ -22,7 +23,8 @@ DISPATCHED = "clues.clue.dispatched.v1"
 @dataclass
 class Work:
     """Outcomes of dispatched clues, `after_seconds` on the mean, drawn by clue and seed: the same
-    clue always ends the same. `platform`: where outcomes are sent to, with the key to send them."""
+    clue always ends the same. `platform`: where outcomes are sent to, signed by `signs` (a source's
+    name and its keys) or else with the bearer `key`."""
 
     store: Store
     platform: str
@@ -31,6 +33,7 @@ class Work:
     case_share: float = 0.1
     days: float = 10.0
     seed: int = 1
+    signs: tuple[str, tuple[bytes, ...]] | None = None
     post: Callable[..., Any] = httpx.post
     _ended: threading.Event = field(default_factory=threading.Event, init=False)
 
@@ -52,13 +55,8 @@ class Work:
         """Send what is due; what is not taken is sent again later. Returns how many were taken."""
         rows, taken = self.store.to_report(time.time()), 0
         for row in rows:
-            body = json.dumps({"outcomes": [row]}).encode()
-            headers = {
-                "authorization": f"Bearer {self.key}",
-                "idempotency-key": hashlib.sha256(body).hexdigest(),
-            }
+            url, headers, body = self.signed(row) if self.signs else self.with_key(row)
             try:
-                url = f"{self.platform}/v1/outcomes"
                 reply = self.post(url, content=body, headers=headers, timeout=30)
             except httpx.HTTPError:
                 return taken
@@ -66,6 +64,35 @@ class Work:
                 self.store.reported(row["clue_id"])
                 taken += 1
         return taken
+
+    def with_key(self, row: dict[str, str]) -> tuple[str, dict[str, str], bytes]:
+        """Address, headers and body of an outcome sent with a bearer key."""
+        body = json.dumps({"outcomes": [row]}).encode()
+        told = {
+            "authorization": f"Bearer {self.key}",
+            "idempotency-key": hashlib.sha256(body).hexdigest(),
+        }
+        return f"{self.platform}/v1/outcomes", told, body
+
+    def signed(self, row: dict[str, str]) -> tuple[str, dict[str, str], bytes]:
+        """The same as a signed event: one id and one body however often it is sent, signed anew
+        each time."""
+        assert self.signs is not None
+        source, keys = self.signs
+        told = json.dumps(row, sort_keys=True).encode()
+        event: dict[str, Any] = {
+            "specversion": "1.0",
+            "id": hashlib.sha256(told).hexdigest()[:32],
+            "source": "cases/stand-in",
+            "type": "cases.outcomes.v1",
+            "subject": row["clue_id"],
+            "datacontenttype": "application/json",
+            "data": {"outcomes": [row]},
+        }
+        body = json.dumps(event).encode()
+        headers = signed_headers(keys, event["id"], int(time.time()), body)
+        headers["content-type"] = "application/cloudevents+json; charset=utf-8"
+        return f"{self.platform}/v1/events/{source}", headers, body
 
     def run(self) -> None:
         """Report until `end`."""

@@ -12,6 +12,7 @@ from features.online.catching_up import Arrivals
 from features.online.manifest import Manifest, SourceNote
 from features.online.plan import kept_groupings
 from governance import tables
+from governance.columns import filled, stored_columns
 from governance.engine import file_list
 from governance.home import Home
 
@@ -70,12 +71,21 @@ def _arrivals(
             note = SourceNote(
                 version=version, files=tuple(held), records=total, last_record=max(last, newest)
             )
-            rows = f"SELECT * FROM {file_list(fresh)} WHERE record_no > {last}" if came else None
+            told = _rows(home, source, version, fresh)
+            rows = f"SELECT * FROM ({told}) WHERE record_no > {last}" if came else None
             return Arrivals(source, note, rows, _retractions(connection, fresh, last))
     came, newest = _counted(connection, sorted(held), 0)
     note = SourceNote(version=version, files=tuple(held), records=total, last_record=newest)
-    rows = f"SELECT * FROM {file_list(sorted(held))}" if came else None
+    rows = _rows(home, source, version, sorted(held)) if came else None
     return Arrivals(source, note, rows, NONE_RETRACTED, anew=True)
+
+
+def _rows(home: Home, source: str, version: int, files: list[str]) -> str:
+    """SELECT over files of a version, with the columns that were declared since then."""
+    contract = home.jurisdiction.contracts.get(source)
+    if contract is None:
+        return f"SELECT * FROM {file_list(files)}"
+    return filled(files, contract, stored_columns(home.table(source), version))
 
 
 def _counted(

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession, functions
 from pyspark.sql import types as spark_types
 
 from governance import tables
@@ -76,7 +76,10 @@ def record_frames(
 
 def _frame(files: list[str], contract: Contract, session: SparkSession) -> DataFrame:
     if files:
-        return session.read.parquet(*files)
+        read = session.read.parquet(*files)
+        since = [column for column in contract.columns if column.name not in read.columns]
+        missing = {each.name: functions.lit(None).cast(SPARK_TYPES[each.type]) for each in since}
+        return read.withColumns(missing) if missing else read
     kinds = {**SYSTEM_TYPES, **{column.name: column.type for column in contract.columns}}
     fields = [spark_types.StructField(name, SPARK_TYPES[kind]) for name, kind in kinds.items()]
     return session.createDataFrame([], spark_types.StructType(fields))

@@ -184,10 +184,13 @@ clue_states = sa.Table(
     sa.Column("accept_until", sa.DateTime),
     sa.Column("verify_until", sa.DateTime),
     sa.Column("merged_into", sa.String(200)),
+    # The clue that this one is a part of, since that was split.
+    sa.Column("split_from", sa.String(200)),
     sa.Index("ix_clue_states_queue", "office_id", "open", "margin"),
     sa.Index("ix_clue_states_open", "open", "margin"),
     sa.Index("ix_clue_states_verify", "open", "verify_until"),
     sa.Index("ix_clue_states_merged", "merged_into"),
+    sa.Index("ix_clue_states_split", "split_from"),
     sa.Index("ix_clue_states_state", "state", "office_id"),
 )
 # Every change of a clue. A person's, the platform's, or an outcome as it was reported.

@@ -18,6 +18,7 @@ from serving.access import service_of, visitor_of
 from serving.console.clue import clue_told
 from serving.console.forms import TOKEN, read_form, require_own_origin, require_token
 from serving.console.page import page, refused
+from serving.console.splitting import parts_asked, split_told
 from serving.principal import Principal
 from serving.refusals import status_of
 from serving.routes.transitions import admit_later, prepare_move
@@ -25,6 +26,8 @@ from serving.service import Service
 from serving.work_messages import FACTS
 
 router = APIRouter(include_in_schema=False)
+# Three parts with forty records each to tick.
+FIELDS, SPLIT = 160, "split"
 Language = Literal["zh", "en"]
 
 
@@ -37,7 +40,7 @@ async def move(
     try:
         require_own_origin(request)
         who = await run_in_threadpool(visitor_of, request)
-        fields = await read_form(request)
+        fields = await read_form(request, fields=FIELDS)
     except CluesError as error:
         return await run_in_threadpool(refused, request, language, error)
     try:
@@ -60,24 +63,28 @@ def move_by_form(
     The form names the version that was looked at, so the same form twice is one move with one
     answer: its own words are its idempotency key. Raises as POST /v1/clues/{id}/transitions does.
     """
-    body = orjson.dumps(_message(fields))
+    body = orjson.dumps(_message(service, clue_id, fields))
     key = hashlib.sha256(f"{clue_id}\n".encode() + body).hexdigest()
     work = prepare_move(service, who, clue_id, body)
     asked = Asked.of(who.key_id, f"console {key}", body)
     return once(service.ledger, asked, service.clock, work).body
 
 
-def _message(fields: Mapping[str, str]) -> dict[str, Any]:
+def _message(service: Service, clue_id: str, fields: Mapping[str, str]) -> dict[str, Any]:
     """The message of a form; a field left blank is not given."""
     version = fields.get("expects", "")
     known = version.isascii() and version.isdigit() and len(version) < 10
     facts = {name: fields[name].strip() for name in FACTS if fields.get(name, "").strip()}
-    return {
+    message: dict[str, Any] = {
         "to": fields.get("to", ""),
         "expects": int(version) if known else "",
         "reason": fields.get("reason", ""),
         **facts,
     }
+    if message["to"] == SPLIT:
+        row = service.clue_lookup.row(clue_id)
+        message["parts"] = parts_asked(fields, (row or {}).get("evidence") or ())
+    return message
 
 
 def _shown_again(
@@ -90,20 +97,21 @@ def _shown_again(
 ) -> Response:
     places = sorted({fault.where.split(".")[-1] for fault in error.faults})
     kind = "stale" if isinstance(error, Conflict) else "unfit"
-    typed = {name: fields.get(name, "") for name in ("to", "reason", *FACTS)}
+    again: dict[str, Any] = {
+        "fault": "stale_form" if TOKEN in places else kind,
+        "places": places,
+        "status": status_of(error),
+    }
+    service, here = service_of(request), f"/console/clues/{clue_id}"
     try:
-        told = clue_told(service_of(request), who, clue_id, language)
+        if fields.get("to") == SPLIT:
+            parts = split_told(service, who, clue_id, language)
+            here = f"{here}/split"
+            return page(
+                request, "split.html", language, here=here, typed=dict(fields), **again, **parts
+            )
+        told = clue_told(service, who, clue_id, language)
     except CluesError as absent:
         return refused(request, language, absent)
-    return page(
-        request,
-        "clue.html",
-        language,
-        status=status_of(error),
-        here=f"/console/clues/{clue_id}",
-        done=False,
-        fault="stale_form" if TOKEN in places else kind,
-        places=places,
-        typed=typed,
-        **told,
-    )
+    typed = {name: fields.get(name, "") for name in ("to", "reason", *FACTS)}
+    return page(request, "clue.html", language, here=here, done=False, typed=typed, **again, **told)

@@ -12,14 +12,14 @@ from fastapi.responses import RedirectResponse, Response
 
 from base.errors import CluesError
 from serving.access import service_of, visitor_of
-from serving.console import deciding, dispatching, moves, records, sign_in
+from serving.console import deciding, dispatching, moves, records, sign_in, splitting
 from serving.console.clue import clue_told, further_told
 from serving.console.page import FOLDER, HEADERS, page, refused
 from serving.console.work_list import Asked, choices, work_list
 from serving.routes.clues import evidence_for
 
 router = APIRouter(include_in_schema=False)
-for part in (sign_in, moves, dispatching, deciding, records):
+for part in (sign_in, moves, dispatching, deciding, records, splitting):
     router.include_router(part.router)
 Language = Literal["zh", "en"]
 Short = Annotated[str, Query(max_length=64)]

@@ -128,6 +128,14 @@ WORDS: dict[str, tuple[str, str]] = {
     "reason": ("原因说明", "Reason"),
     "optional": ("（可不填）", "(optional)"),
     "own_office": ("本院不变", "the same office"),
+    "part": ("拆分出的第", "Part"),
+    "part_end": ("条", ""),
+    "split_note": (
+        "每条须写明各自的依据；其余各项不填则与原线索相同。原线索就此办结，拆分出的线索另行评分、排队。",
+        "Each part names what it is about; the rest, left blank, is as in this clue, which ends.",
+    ),
+    "split_from": ("拆分自", "Split from"),
+    "split_parts": ("已拆分为", "Split into"),
     "done": ("已记录，线索现为：", "Recorded. The clue is now: "),
     "unfit": ("请检查以下各项：", "Please look at: "),
     "form": ("表单", "the form"),
@@ -176,6 +184,7 @@ STATES: dict[str, tuple[str, str]] = {
     "transferred": ("已移送", "transferred"),
     "withdrawn": ("已撤销", "withdrawn"),
     "case_withdrawn": ("立案已撤回", "case withdrawn"),
+    "split": ("已拆分", "split"),
 }
 # What somebody does to bring a clue to a state.
 MOVES: dict[str, tuple[str, str]] = {
@@ -191,6 +200,7 @@ MOVES: dict[str, tuple[str, str]] = {
     "transferred": ("移送", "Transfer"),
     "withdrawn": ("撤销线索", "Withdraw"),
     "case_withdrawn": ("撤回立案", "Withdraw the case"),
+    "split": ("拆分为多条线索", "Split into several"),
 }
 FACTS: dict[str, tuple[str, str]] = {
     "case_number": ("案号", "Case number"),
@@ -199,6 +209,11 @@ FACTS: dict[str, tuple[str, str]] = {
     "reply": ("对方答复", "Its reply"),
     "into": ("并入线索编号", "Number of the other clue"),
     "office_id": ("分派到", "To which office"),
+    "parts": ("拆分出的线索", "Parts"),
+    "ground_key": ("拆分依据（每条各不相同）", "What it is about (each its own)"),
+    "subject_id": ("主体", "Subject"),
+    "supervision_model": WORDS["supervision_model"],
+    "evidence": WORDS["records"],
     "reason": WORDS["reason"],
 }
 ROLES: dict[str, tuple[str, str]] = {

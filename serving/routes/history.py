@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -33,10 +34,14 @@ def history_of(service: Service, who: Principal, clue_id: str) -> dict[str, Any]
     stands = state_of(service.ledger, clue_id)
     if not who.sees(stands["office_id"]):
         raise NotFound(wanted="a clue of your offices", got="none", cure="check the clue's id")
+    beside = _beside(service, who, clue_id, stands)
     events = [
         {name: _plain(value) for name, value in event.items() if name not in HIDDEN}
         for event in history(service.ledger, clue_id)
     ]
+    for event in events:
+        if "parts" in event["facts"]:
+            event["facts"] = {**event["facts"], "parts": ", ".join(beside["parts"])}
     return {
         **told(stands),
         "next": [
@@ -49,12 +54,15 @@ def history_of(service: Service, who: Principal, clue_id: str) -> dict[str, Any]
             for move in next_states(stands["state"], who.role)
         ],
         "events": events,
-        **_beside(service, who, clue_id),
+        **beside,
     }
 
 
-def _beside(service: Service, who: Principal, clue_id: str) -> dict[str, Any]:
-    """Clues that joined this one, and the scores it stood with, the newest first."""
+def _beside(
+    service: Service, who: Principal, clue_id: str, stands: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Clues that joined this one, are parts of it or what it was split from, those of the reader's
+    offices alone (P-10); and the scores it stood with, the newest first."""
     # No number of the ledger's: it would tell how much others had scored meanwhile (P-10).
     names = ("moment", "scorer", "probability", "margin", "given_at")
     scores = (
@@ -63,16 +71,23 @@ def _beside(service: Service, who: Principal, clue_id: str) -> dict[str, Any]:
         .order_by(scores_given.c.score_id.desc())
         .limit(SCORES_TOLD)
     )
-    joined = sa.select(clue_states.c.clue_id, clue_states.c.office_id).where(
-        clue_states.c.merged_into == clue_id
-    )
     with service.ledger.connect() as connection:
         rows = [dict(row) for row in connection.execute(scores).mappings()]
-        others = connection.execute(joined.order_by(clue_states.c.clue_id)).all()
+        joined = _others(connection, who, clue_states.c.merged_into == clue_id)
+        parts = _others(connection, who, clue_states.c.split_from == clue_id)
+        whole = _others(connection, who, clue_states.c.clue_id == stands["split_from"])
     return {
-        "joined_by": [other for other, office in others if who.sees(office)],
+        "joined_by": joined,
+        "parts": parts,
+        "split_from": whole[0] if whole else None,
         "scores": [{name: _plain(value) for name, value in row.items()} for row in rows],
     }
+
+
+def _others(connection: sa.Connection, who: Principal, linked: sa.ColumnElement[bool]) -> list[str]:
+    found = sa.select(clue_states.c.clue_id, clue_states.c.office_id).where(linked)
+    rows = connection.execute(found.order_by(clue_states.c.clue_id)).all()
+    return [other for other, office in rows if who.sees(office)]
 
 
 def _plain(value: Any) -> Any:

@@ -35,8 +35,14 @@ async def post_outcomes(request: Request) -> dict[str, Any]:
 
 
 def _prepare(service: Service, who: Principal, body: bytes) -> Work:
-    """Admit the records, which can be done twice; what the ledger says of them is left to do."""
-    asked = parse_message(OutcomesRequest, body).outcomes
+    return prepare_outcomes(service, who, parse_message(OutcomesRequest, body).outcomes)
+
+
+def prepare_outcomes(service: Service, who: Principal, asked: list[OutcomeMessage]) -> Work:
+    """Admit the records, which can be done twice; what the ledger says of them is left to do.
+
+    Raises UnfitMessage for times with an offset.
+    """
     _require_wall_time(asked)
     contract = require_outcomes(service.home)
     rows = [

@@ -20,7 +20,8 @@ from serving.once_only import Work, answer_once, body_of
 from serving.principal import Principal
 from serving.refusals import UnfitMessage
 from serving.service import Service
-from serving.work_messages import TransitionRequest
+from serving.splitting import prepare_split
+from serving.work_messages import TransitionRequest, transition_request
 
 router = APIRouter()
 log = structlog.get_logger()
@@ -28,7 +29,12 @@ log = structlog.get_logger()
 
 @router.post("/v1/clues/{clue_id}/transitions", openapi_extra=body_of(TransitionRequest))
 async def post_transition(request: Request, clue_id: str, later: BackgroundTasks) -> dict[str, Any]:
-    """Move a clue along its life cycle; 409 with where it stands if it has moved on meanwhile."""
+    """Move a clue along its life cycle; 409 with where it stands if it has moved on meanwhile.
+
+    A clue that is split (`to` split, two to ten `parts`) ends, and its parts stand in the queue,
+    scored: the reply names them. Each has a `ground_key` of its own; all else is the clue's unless
+    the part says otherwise.
+    """
     told = await answer_once(
         request, lambda service, who, body: prepare_move(service, who, clue_id, body)
     )
@@ -40,7 +46,16 @@ async def post_transition(request: Request, clue_id: str, later: BackgroundTasks
 def prepare_move(service: Service, who: Principal, clue_id: str, body: bytes) -> Work:
     """What a move of a clue does in a transaction. Raises UnfitMessage for a message of another
     shape, as the work does for a missing reason or fact."""
-    asked = parse_message(TransitionRequest, body)
+    asked = parse_message(transition_request(service.home.jurisdiction), body)
+    if (asked.parts is not None) != (asked.to == "split"):
+        raise UnfitMessage(
+            wanted="parts with `to` split, and there alone",
+            got="parts without it, or it without parts",
+            cure="name what the clue becomes in parts, or leave parts out",
+            where="parts",
+        )
+    if asked.parts is not None:
+        return prepare_split(service, who, clue_id, asked)
     if asked.office_id is not None and asked.office_id not in service.offices.by_id:
         raise _unfit_office()
     deadlines = _deadlines(service.home.jurisdiction.folder)

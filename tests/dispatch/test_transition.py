@@ -128,15 +128,15 @@ def test_another_offices_clue_is_as_absent_as_none(either_ledger: sa.Engine) -> 
         go(either_ledger, "mine", "triaged", offices={"A"}, facts={"office_id": "B"})
 
 
-def test_merged_and_split_returned_and_supplemented(either_ledger: sa.Engine) -> None:
+def test_merged_and_parted_returned_and_supplemented(either_ledger: sa.Engine) -> None:
     """The by-ways: each comes back to the way."""
     stand(either_ledger, ["c", "d"])
     merged = go(either_ledger, "c", "merged", reason="same subject", facts={"into": "d"})
     assert (merged["merged_into"], merged["open"]) == ("d", False)
     with pytest.raises(Refused):
         go(either_ledger, "d", "merged", reason="a ring", facts={"into": "c"})
-    split = go(either_ledger, "c", "triaged", reason="another ground after all")
-    assert (split["merged_into"], split["open"]) == (None, True)
+    apart = go(either_ledger, "c", "triaged", reason="another ground after all")
+    assert (apart["merged_into"], apart["open"]) == (None, True)
     sent = go(either_ledger, "c", "dispatched", facts={"office_id": "B"})
     assert sent["office_id"] == "B"
     back = go(either_ledger, "c", "returned", "reviewer", reason="not ours")

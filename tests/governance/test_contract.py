@@ -33,21 +33,24 @@ def test_a_latency_that_is_none_is_refused(hamlet_folder: Path, latency: str, to
     assert "payments.odcs.yaml: latency" in str(refusal.value)
 
 
-RATE, MORE = "{name: rate, logicalType: number}", "      - {name: more, logicalType: date}"
+RATE = "{name: rate, logicalType: number}"
+NEEDED = "      - {name: more, logicalType: date, required: true}"
+COMPUTED = "      - {name: more, logicalType: number, transformLogic: amount_cents + 1}"
 
 
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
         ("name: rate, logicalType: number", "name: rate, logicalType: integer", "'rate' as it is"),
-        ("name: rate,", "name: rates,", "no column 'rates'"),
-        (RATE, f"{RATE}\n{MORE}", "'more'"),
+        ("name: rate,", "name: rates,", "the column 'rate', as its rows"),
+        (RATE, f"{RATE}\n{NEEDED}", "no column 'more' that stored rows cannot be without"),
+        (RATE, f"{RATE}\n{COMPUTED}", "no column 'more' that stored rows cannot be without"),
     ],
 )
-def test_a_contract_with_other_columns_than_the_stored_ones_is_refused(
+def test_a_contract_that_stored_rows_cannot_follow_is_refused(
     hamlet: Home, hamlet_folder: Path, clock, old: str, new: str, told: str
 ) -> None:
-    """Files of two shapes in one table would be read by whichever comes first."""
+    """A column removed, retyped, renamed, or one that old rows cannot be without."""
     row = {"person_id": ["P1"], "paid_on": ["2024-01-05"], "amount_cents": ["1"]}
     admit_table(hamlet, "payments", pa.table(row), clock)
     path = hamlet_folder / "records" / "payments.odcs.yaml"

@@ -22,7 +22,7 @@ from clues.supervision import load_supervision_models
 from dispatch.offices import load_offices
 from governance.jurisdiction import load_jurisdiction
 from serving.messages import parse_message
-from serving.work_messages import OutcomesRequest, TransitionRequest, new_clues_request
+from serving.work_messages import OutcomesRequest, new_clues_request, transition_request
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text("utf-8")
 # The page speaks of the demo; the hamlet has names of its own for the same things.
@@ -87,7 +87,7 @@ def test_a_body_that_is_shown_is_of_the_routes_shape(path: str, what: str, body:
     demo = load_jurisdiction("anhui")
     shapes = {
         "clues": new_clues_request(demo),
-        "transitions": TransitionRequest,
+        "transitions": transition_request(demo),
         "outcomes": OutcomesRequest,
     }
     read = parse_message(shapes[what], body.encode())

@@ -130,7 +130,7 @@ def test_records_after_the_moment_decide_and_none_means_unknown() -> None:
     assert np.isnan(found.values[2:]).all()
 
 
-@pytest.mark.parametrize("status", ["withdrawn", "merged"])
+@pytest.mark.parametrize("status", ["withdrawn", "merged", "split"])
 def test_what_is_no_clue_any_more_is_unknown_and_stands_for_nothing(status: str) -> None:
     """Its record was corrected, or it lives on in another clue: no label, and counted by name."""
     then = datetime(2024, 4, 1)

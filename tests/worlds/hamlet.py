@@ -61,7 +61,7 @@ DEATHS = [
 OUTCOMES = [
     "{name: clue_id, logicalType: string, primaryKey: true}",
     "{name: status, logicalType: string, required: true, enum: [{value: returned},"
-    " {value: unfounded}, {value: transferred}, {value: case_filed}, {value: case_withdrawn}]}",
+    " {value: split}, {value: unfounded}, {value: transferred}, {value: case_filed}, {value: case_withdrawn}]}",
     "{name: decided_at, logicalType: date, required: true}",
     "{name: reported_at, logicalType: date, required: true}",
     "{name: became_case, logicalType: integer}",
