@@ -2,14 +2,15 @@
 
 With hundreds of cases a logistic regression under a strong ridge ranks better than trees that learn
 labels. Its log-odds are a sum of one function per feature; each becomes one tree, its staircase, so
-that everything else here takes the scorer as it takes any: one text model, exact contributions. (What
-trees learn from another scorer is known as distillation: Hinton, Vinyals and Dean, 2015.)
+that all else here takes the scorer as any other: one text model, exact contributions. Learning from
+another scorer is known as distillation (Hinton, Vinyals and Dean, 2015).
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import lightgbm as lgb
@@ -77,19 +78,39 @@ def taught_terms(
     return terms
 
 
-def staircases(terms: Floats, rows: Rows, binned: lgb.Dataset, options: Mapping[str, Any]) -> lgb.Booster:
+def staircases(
+    terms: Floats, rows: Rows, binned: lgb.Dataset, options: Mapping[str, Any]
+) -> lgb.Booster:
     """One tree per term, that term's mean on each of its stairs; `binned` holds the same rows.
 
     The best first cut of a function of one feature is a cut of that feature; no tree mixes two.
+    Margins of these rows have mean 0 and deviation 1: the same ridge leaves log-odds of few rows
+    flatter than those of many, and a calibrator that learns on the former would mistake the latter.
     """
+    terms = _on_one_scale(terms)
     alone = {"interaction_constraints": [[at] for at in range(terms.shape[1])]}
     booster = lgb.Booster({**options, **EXACT, **alone}, binned)
     weight = np.ones(len(terms)) if rows.weight is None else rows.weight / rows.weight.mean()
     for at in range(terms.shape[1]):
         term = terms[:, at]
         if at == 0 or np.ptp(term) > STILL:
-            booster.update(fobj=lambda _, __, term=term: (-term * weight, weight))
+            booster.update(fobj=partial(_towards, -term * weight, weight))
     return lgb.Booster(model_str=booster.model_to_string())
+
+
+def _towards(
+    gradient: Floats, weight: Floats, _margins: Floats, _rows: lgb.Dataset
+) -> tuple[Floats, Floats]:
+    """What LightGBM asks before each tree: a step to the term itself, whatever stands already."""
+    return gradient, weight
+
+
+def _on_one_scale(terms: Floats) -> Floats:
+    margin = terms.sum(axis=1)
+    deviation = margin.std()
+    scaled = terms / (deviation if deviation > STILL else 1.0)
+    scaled[:, 0] -= scaled.sum(axis=1).mean()
+    return scaled
 
 
 def _owners(

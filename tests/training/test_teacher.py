@@ -63,7 +63,20 @@ def test_each_tree_is_the_staircase_of_one_feature_and_together_they_rank_as_the
     theirs = learner.decision_function(later.matrix)
     ours = margins(booster, later.matrix)
     assert np.corrcoef(ours, theirs)[0, 1] > 0.99
-    assert abs(ours.mean() - theirs.mean()) < 0.05
+    assert margins(booster, rows.matrix).std() == pytest.approx(1, abs=0.02)
+
+
+def test_few_rows_and_many_speak_on_one_scale() -> None:
+    """Under one ridge the log-odds of few rows are flatter; what a calibrator sees is not."""
+    few, many = drawn_rows(150), drawn_rows(3_000)
+    log_odds = [terms_of(rows, c=0.001).sum(axis=1).std() for rows in (few, many)]
+    experiment = asked(teacher={**TEACHER, "c": 0.001}, scorer=STAIRS)
+    margin = [
+        margins(grow_trees(experiment, FEATURES, rows, 1), rows.matrix) for rows in (few, many)
+    ]
+    assert log_odds[0] < log_odds[1] / 2
+    assert margin[0].std() == pytest.approx(margin[1].std(), rel=0.1)
+    assert abs(margin[0].mean()) < 0.05
 
 
 def test_the_same_rows_give_the_same_staircases_whatever_the_threads() -> None:
