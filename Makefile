@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVE ?= 1
 CLUES_DEMO ?= 12000
+# One test process more than cores: some always wait for a disk, a browser or a killed process.
+TEST_JOBS ?= $(shell expr $$(nproc) + 1)
 # The prefix of the benchmarks to run; empty runs all.
 ONLY ?=
 # Paths in the home folder.
@@ -19,10 +21,10 @@ demo: $(VENV)/run.stamp
 
 # Every day: all but what is marked slow. CI runs all.
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -n auto --dist loadscope -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadscope -m "not slow" $(PYTEST_ARGS)
 
 test-all: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -n auto --dist loadscope $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadscope $(PYTEST_ARGS)
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .

@@ -7,22 +7,19 @@ hashes, sorted. What was appended since is taken in when it is asked for.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.dataset as pads
 
 from clues.register import read_clues
 from governance import tables
 from governance.home import Home
+from governance.laid import mapped
 
-ROWS_AT_ONCE = 65_536
 FOLDER = "clues"
 Numbers = npt.NDArray[np.int64]
 
@@ -83,8 +80,11 @@ class ClueLookup:
         version = int(table.version())
         schema = pa.schema(table.schema().to_arrow())
         names = tuple(tables.files(self._path, version))
+        folder = self._home.online / FOLDER
         known = dict(zip(self._laid.names, self._laid.rows, strict=True))
-        rows = tuple(known[name] if name in known else self._mapped(name, schema) for name in names)
+        rows = tuple(
+            known[name] if name in known else mapped(name, schema, folder) for name in names
+        )
         hashes = [
             np.fromiter(map(hash, each["clue_id"].to_pylist()), np.int64, each.num_rows)
             for each in rows
@@ -95,20 +95,3 @@ class ClueLookup:
         files = np.repeat(np.arange(len(rows), dtype=np.int64), lengths)
         places = np.concatenate([np.arange(each, dtype=np.int64) for each in lengths] or [NOTHING])
         return _Laid(version, names, rows, every[order], files[order], places[order])
-
-    def _mapped(self, name: str, schema: pa.Schema) -> pa.Table:
-        """One file's rows, mapped; laid down first where that was never done."""
-        digest = hashlib.sha256(f"{name} {schema}".encode()).hexdigest()[:32]
-        path = self._home.online / FOLDER / f"{digest}.arrow"
-        if not path.is_file():
-            _lay_down(pads.dataset([name], schema=schema, format="parquet"), path)
-        return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-
-
-def _lay_down(rows: pads.Dataset, path: Path) -> None:
-    """Whole or not at all; two processes may do the same at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{threading.get_native_id()}")
-    with pa.OSFile(str(draft), "wb") as file, pa.ipc.new_file(file, rows.schema) as writer:
-        writer.write_table(rows.to_table(), max_chunksize=ROWS_AT_ONCE)
-    draft.replace(path)

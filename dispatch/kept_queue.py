@@ -35,6 +35,11 @@ ROWS_AT_ONCE = 2_000
 MARK = 1
 # Beyond so many changes it is cheaper to look at every office again.
 CHANGES_AT_MOST = 5_000
+# Asked for every page: built once.
+MARKED = sa.select(
+    audit_head.c.seq, queue_mark.c.seq, queue_mark.c.week, queue_mark.c.ends
+).join_from(audit_head, queue_mark, queue_mark.c.mark_id == MARK, isouter=True)
+STALE = sa.select(queue_offices.c.office_id).where(queue_offices.c.stale.is_(True))
 # What is told of one clue, and what is told of none.
 OF_A_CLUE, OF_NO_CLUE = (
     ("transition", "outcomes"),
@@ -59,21 +64,20 @@ def freshen(
 ) -> int:
     """Make the kept ranking of some offices (None: all) true as of `now`; returns how many were
     made again."""
-    if _moved_on(ledger, week_of(now), ends):
+    with ledger.connect() as connection:
+        moved, stale = _moved_on(connection, week_of(now), ends), _stale(connection)
+    if moved:
         _mark_stale(ledger, week_of(now), ends)
-    again = _stale(ledger, offices)
+        with ledger.connect() as connection:
+            stale = _stale(connection)
+    again = [name for name in stale if offices is None or name in offices]
     for office_id in again:
         _make_again(ledger, ways, office_id, now, ends.clue_ids)
     return len(again)
 
 
-def _moved_on(ledger: sa.Engine, week: str, ends: Ends) -> bool:
-    kept = (queue_mark.c.seq, queue_mark.c.week, queue_mark.c.ends)
-    query = sa.select(audit_head.c.seq.label("head"), *kept).join_from(
-        audit_head, queue_mark, queue_mark.c.mark_id == MARK, isouter=True
-    )
-    with ledger.connect() as connection:
-        head, *mark = connection.execute(query).one()
+def _moved_on(connection: sa.Connection, week: str, ends: Ends) -> bool:
+    head, *mark = connection.execute(MARKED).one()
     return mark != [head, week, ends.version]
 
 
@@ -165,11 +169,8 @@ def _places_of(connection: sa.Connection, clue_ids: Iterable[str]) -> set[str]:
     return found
 
 
-def _stale(ledger: sa.Engine, offices: Collection[str] | None) -> list[str]:
-    query = sa.select(queue_offices.c.office_id).where(queue_offices.c.stale.is_(True))
-    with ledger.connect() as connection:
-        found = sorted(name for (name,) in connection.execute(query))
-    return [name for name in found if offices is None or name in offices]
+def _stale(connection: sa.Connection) -> list[str]:
+    return sorted(name for (name,) in connection.execute(STALE))
 
 
 def _make_again(

@@ -8,30 +8,62 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
 
 from base.errors import Refused
-from scoring.ledger import queue_offices, queue_places, scores_given
+from scoring.ledger import clue_states, queue_offices, queue_places, scores_given
 
 # Up to so many offices each is looked up in its own index; beyond, one index over all is faster.
 OFFICES_APART = 40
 KEY = ("below", "minus_value", "clue_id")
+ORDERED = [queue_places.c[name] for name in KEY]
+Rows = list[dict[str, Any]]
+# What is told of the rows of a page beside their places.
+Beside = Callable[[sa.Connection, Rows], None]
+SCORERS = sa.select(scores_given.c.score_id, scores_given.c.scorer).where(
+    scores_given.c.score_id.in_(sa.bindparam("ids", expanding=True))
+)
+STATES = sa.select(clue_states.c.clue_id, clue_states.c.state).where(
+    clue_states.c.clue_id.in_(sa.bindparam("ids", expanding=True))
+)
+COUNTS = sa.select(
+    sa.func.coalesce(sa.func.sum(queue_offices.c.total), 0),
+    sa.func.coalesce(sa.func.sum(queue_offices.c.within), 0),
+)
+COUNTS_OF = COUNTS.where(queue_offices.c.office_id.in_(sa.bindparam("offices", expanding=True)))
 
 
 @dataclass(frozen=True)
 class QueuePage:
-    """`rows` of the kept ranking (with `scorer`), the cursor after them (None: no more), how many
-    clues wait in all and how many are within capacity."""
+    """`rows` of the kept ranking, the cursor after them (None: no more), how many clues wait in all
+    and how many are within capacity."""
 
-    rows: list[dict[str, Any]]
+    rows: Rows
     next_cursor: str | None
     total: int
     within: int
+
+
+def name_scorers(connection: sa.Connection, rows: Rows) -> None:
+    """`scorer`: which one gave the score that the clue waits with."""
+    ids = [row["score_id"] for row in rows if row["score_id"] is not None]
+    scorers = dict(connection.execute(SCORERS, {"ids": ids}).all())
+    for row in rows:
+        row["scorer"] = scorers.get(row["score_id"])
+
+
+def name_states(connection: sa.Connection, rows: Rows) -> None:
+    """`state`: where the clue stands now."""
+    ids = [row["clue_id"] for row in rows]
+    states = dict(connection.execute(STATES, {"ids": ids}).all())
+    for row in rows:
+        row["state"] = states.get(row["clue_id"], "scored")
 
 
 def read_page(
@@ -40,67 +72,81 @@ def read_page(
     limit: int,
     cursor: str | None,
     models: Collection[str] | None = None,
+    beside: Beside = name_scorers,
 ) -> QueuePage:
     """A page of the queues of some offices (None: all), best first, those within capacity before
     the others. `models`: rows of these supervision models only; what is counted stays the whole.
     Raises Refused for a cursor that is none."""
     after = None if cursor is None else read_cursor(cursor)
+    query, values = _asked(offices, limit + 1, after, models)
     with ledger.connect() as connection:
-        query = _page(offices, limit + 1, after, models)
-        rows = [dict(row) for row in connection.execute(query).mappings()]
+        found = connection.execute(query, values)
+        names = list(found.keys())
+        rows = [dict(zip(names, row, strict=True)) for row in found]
         more, rows = len(rows) > limit, rows[:limit]
-        scorers = _scorers(connection, [row["score_id"] for row in rows])
+        beside(connection, rows)
         total, within = _counts(connection, offices)
     for row in rows:
-        row["scorer"] = scorers.get(row.pop("score_id"))
+        del row["score_id"]
     return QueuePage(rows, _cursor(rows[-1]) if more else None, total, within)
 
 
-def _page(
+def _asked(
     offices: Collection[str] | None,
     count: int,
     after: list[Any] | None,
     models: Collection[str] | None,
-) -> Any:
-    """The next `count` rows. Few offices: the first of each, merged."""
-    ordered = [queue_places.c[name] for name in KEY]
-    plain = sa.select(queue_places)
-    if models is not None:
-        plain = plain.where(queue_places.c.supervision_model.in_(sorted(models)))
+) -> tuple[Any, dict[str, Any]]:
+    """The query of the next `count` rows, and its values."""
+    values: dict[str, Any] = {"count": count}
+    apart = 0
+    if offices is not None:
+        names = sorted(offices)
+        if len(names) > OFFICES_APART:
+            apart, values["offices"] = -1, names
+        else:
+            apart = len(names)
+            values |= {f"office_{at}": name for at, name in enumerate(names)}
+            if not names:
+                return sa.select(queue_places).where(sa.false()), {}
     if after is not None:
-        plain = plain.where(sa.tuple_(*ordered) > sa.tuple_(*map(sa.literal, after)))
-    if offices is None:
-        return plain.order_by(*ordered).limit(count)
+        values |= {f"after_{name}": value for name, value in zip(KEY, after, strict=True)}
+    if models is not None:
+        values["models"] = sorted(models)
+    return _page(apart, after is not None, models is not None), values
+
+
+@lru_cache(maxsize=256)
+def _page(apart: int, goes_on: bool, of_models: bool) -> Any:
+    """The next rows; built once for each form. `apart`: of how many offices, each looked up in its
+    own index and merged; 0: of all; -1: of many, by one index over all."""
+    count = sa.bindparam("count", type_=sa.Integer)
+    plain = sa.select(queue_places)
+    if of_models:
+        models: sa.BindParameter[Any] = sa.bindparam("models", expanding=True)
+        plain = plain.where(queue_places.c.supervision_model.in_(models))
+    if goes_on:
+        after = [sa.bindparam(f"after_{each.name}", type_=each.type) for each in ORDERED]
+        plain = plain.where(sa.tuple_(*ORDERED) > sa.tuple_(*after))
+    plain = plain.order_by(*ORDERED).limit(count)
     own = queue_places.c.office_id
-    if len(offices) > OFFICES_APART:
-        return plain.where(own.in_(sorted(offices))).order_by(*ordered).limit(count)
+    if apart == 0:
+        return plain
+    if apart == -1:
+        return plain.where(own.in_(sa.bindparam("offices", expanding=True)))
+    each_own = [plain.where(own == sa.bindparam(f"office_{at}")) for at in range(apart)]
+    if apart == 1:
+        return each_own[0]
     # An ORDER BY within a UNION must stand in a subquery on SQLite.
-    parts = [
-        sa.select(plain.where(own == name).order_by(*ordered).limit(count).subquery())
-        for name in sorted(offices)
-    ]
-    if not parts:
-        return plain.where(sa.false())
-    merged = sa.union_all(*parts).subquery()
+    merged = sa.union_all(*(sa.select(each.subquery()) for each in each_own)).subquery()
     return sa.select(merged).order_by(*(merged.c[name] for name in KEY)).limit(count)
 
 
-def _scorers(connection: sa.Connection, score_ids: list[int | None]) -> dict[int | None, str]:
-    known = [each for each in score_ids if each is not None]
-    query = sa.select(scores_given.c.score_id, scores_given.c.scorer).where(
-        scores_given.c.score_id.in_(known)
-    )
-    return {row.score_id: row.scorer for row in connection.execute(query)}
-
-
 def _counts(connection: sa.Connection, offices: Collection[str] | None) -> tuple[int, int]:
-    query = sa.select(
-        sa.func.coalesce(sa.func.sum(queue_offices.c.total), 0),
-        sa.func.coalesce(sa.func.sum(queue_offices.c.within), 0),
-    )
-    if offices is not None:
-        query = query.where(queue_offices.c.office_id.in_(sorted(offices)))
-    total, within = connection.execute(query).one()
+    if offices is None:
+        total, within = connection.execute(COUNTS).one()
+    else:
+        total, within = connection.execute(COUNTS_OF, {"offices": sorted(offices)}).one()
     return int(total), int(within)
 
 

@@ -20,6 +20,13 @@ from scoring.ledger.tables import clue_events, clue_states
 
 IDS_AT_ONCE = 500
 PLATFORM = "platform"
+# Asked for every page: built once.
+ONE = sa.select(clue_states).where(clue_states.c.clue_id == sa.bindparam("clue"))
+EVENTS = (
+    sa.select(clue_events)
+    .where(clue_events.c.clue_id == sa.bindparam("clue"))
+    .order_by(clue_events.c.event_id)
+)
 
 
 def register(
@@ -136,13 +143,19 @@ def standing(
     return {row["clue_id"]: dict(row) for row in found}
 
 
+def stands(connection: sa.Connection, clue_id: str) -> dict[str, Any] | None:
+    """The clue's row of clue_states; None where the ledger has none."""
+    row = connection.execute(ONE, {"clue": clue_id}).first()
+    return None if row is None else row._asdict()
+
+
 def state_of(ledger: sa.Engine, clue_id: str) -> dict[str, Any]:
-    """The clue's row of clue_states. Raises NotFound."""
+    """The same. Raises NotFound."""
     with ledger.connect() as connection:
-        found = standing(connection, [clue_id])
-    if not found:
+        found = stands(connection, clue_id)
+    if found is None:
         raise NotFound(wanted="a clue of your offices", got="none", cure="check the clue's id")
-    return found[clue_id]
+    return found
 
 
 def open_rows(
@@ -158,10 +171,13 @@ def open_rows(
 
 def history(ledger: sa.Engine, clue_id: str) -> list[dict[str, Any]]:
     """Every event of a clue in the order the ledger kept them."""
-    query = sa.select(clue_events).where(clue_events.c.clue_id == clue_id)
     with ledger.connect() as connection:
-        found = connection.execute(query.order_by(clue_events.c.event_id)).mappings()
-        return [dict(row) for row in found]
+        return events_of(connection, clue_id)
+
+
+def events_of(connection: sa.Connection, clue_id: str) -> list[dict[str, Any]]:
+    """The same."""
+    return [row._asdict() for row in connection.execute(EVENTS, {"clue": clue_id})]
 
 
 def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:

@@ -23,6 +23,7 @@ from governance.checks import literal, quoted
 from governance.contract import Contract
 from governance.engine import connect, file_list
 from governance.home import Home
+from governance.laid_records import FOLDER as LAID
 
 STILL_SHOWN = (
     "a past score keeps its probability, its contributions, the values of its features and the"
@@ -65,6 +66,8 @@ def _enforced(
         records = _leave(connection, table, over, folder, dry_run)
         over = f"quarantined_at < {_moment(before)}"
         quarantined = _leave(connection, kept_apart, over, folder, dry_run)
+    if not dry_run:
+        shutil.rmtree(home.online / LAID / name, ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
     return Removed(name, before, records, quarantined)
 

@@ -49,6 +49,12 @@ def files(path: Path, version: int | None = None) -> list[str]:
     return sorted(uri.removeprefix("file://") for uri in table.file_uris())
 
 
+def schema(path: Path) -> pa.Schema:
+    """The columns of the newest version; none before the first write."""
+    table = open_table(path)
+    return pa.schema([]) if table is None else pa.schema(table.schema().to_arrow())
+
+
 def file_rows(path: Path, version: int | None = None) -> dict[str, int]:
     """The same files with the number of rows of each, as the Delta log tells it."""
     table = open_table(path, version)

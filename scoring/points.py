@@ -51,10 +51,10 @@ class Points:
 def points_along(
     probability_of: Callable[[Floats], Floats], *, base: Floats, margin: Floats
 ) -> list[Points]:
-    """`Points.along` for many rows at once; `probability_of` takes a margin for each of them."""
+    """`Points.along` for many rows at once; `probability_of` takes margins (4, rows)."""
     low, high = np.minimum(base, margin), np.maximum(base, margin)
     widened = np.maximum(0.0, SHORTEST_WAY - (high - low)) / 2
     low, high = low - widened, high + widened
-    slope = (probability_of(high) - probability_of(low)) / (high - low)
-    told = probability_of(base), probability_of(margin), 100 * slope
+    at_high, at_low, at_base, at_margin = probability_of(np.stack([high, low, base, margin]))
+    told = at_base, at_margin, 100 * ((at_high - at_low) / (high - low))
     return [Points(*row) for row in zip(*(each.tolist() for each in told), strict=True)]

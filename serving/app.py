@@ -40,9 +40,10 @@ from serving.traces import tracer_by
 from serving.watched import Watched
 
 OBJECTS_UNTIL_LOOKED_AT = 20_000
+# Routes are looked through in this order; the pages are what persons ask for all day.
 ROOMS = (
-    scores, new_clues, clues, history, transitions, queue, orders, oversight, outcomes, events,
-    scorers, monitoring, audit, health, metrics, reference, pages,
+    pages, scores, new_clues, clues, history, transitions, queue, orders, oversight, outcomes,
+    events, scorers, monitoring, audit, health, metrics, reference,
 )  # fmt: skip
 
 

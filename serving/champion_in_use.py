@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 
 import structlog
 
@@ -22,6 +23,7 @@ from scoring.scorer import Scorer, table_of_rows
 log = structlog.get_logger()
 # Scorers kept after they were replaced: who is rolled back to is there at once.
 KEPT = 3
+LOOK_SECONDS = 0.05
 Stamp = tuple[int, int] | None
 
 
@@ -44,6 +46,7 @@ class ChampionInUse:
         self._kept: OrderedDict[str, Scorer] = OrderedDict()
         self._turn = threading.Lock()
         self._trying: threading.Thread | None = None
+        self._looks_again = 0.0
 
     def get(self) -> Scorer:
         """The scorer in use. Waits only where there is none yet. Raises NotReady without any."""
@@ -51,11 +54,20 @@ class ChampionInUse:
         if scorer is None:
             with self._turn:
                 return self._scorer or self._take()
-        self.at_hand()
+        self._look()
         return scorer
 
     def at_hand(self) -> Scorer | None:
-        """The same at once; None where there is none yet."""
+        """The same at once; None where there is none yet. Looks every LOOK_SECONDS, not every
+        time: asking the disk gives the interpreter away to whatever other thread wants it."""
+        now = monotonic()
+        if now < self._looks_again:
+            return self._scorer
+        self._looks_again = now + LOOK_SECONDS
+        return self._look()
+
+    def _look(self) -> Scorer | None:
+        """The scorer in use; starts to take a newer one."""
         scorer = self._scorer
         if scorer is not None and self._trying is None and self._stamp() != self._seen:
             self._begin()

@@ -3,12 +3,13 @@
 uvicorn waits for a half-sent request without end, at SIGTERM too. Here a request's head has to
 come within HEAD_SECONDS of its first byte (or of the connection), the rest within WHOLE_SECONDS of
 the head; what is half-sent at SIGTERM has LAST_SECONDS. One connection more than the bound is
-answered 503 and closed.
+answered 503 and closed. A reply to a POST leaves in one piece: its head waits for its body.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -26,6 +27,35 @@ def _reply(status: str, number: int) -> bytes:
 
 FULL = _reply("Service Unavailable", 503)
 SLOW = _reply("Request Timeout", 408)
+
+
+class HeadWaits:
+    """The transport of one reply whose body follows its head: both go in one call of the system.
+
+    uvicorn writes them one after the other, and each write on a socket costs as much as reading
+    the request did. Only for replies that have a body (no HEAD) and ask for nothing first (no 100).
+    """
+
+    __slots__ = ("_head", "_transport", "is_closing", "write")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+        self.is_closing = transport.is_closing
+        self.write: Callable[[bytes], None] = self._hold
+
+    def _hold(self, head: bytes) -> None:
+        self._head, self.write = head, self._together
+
+    def _together(self, body: bytes) -> None:
+        self.write = self._transport.write
+        self.write(self._head + body)
+
+    def close(self) -> None:
+        """End the connection; what was written goes first."""
+        if self.write == self._together:
+            self._together(b"")
+        self._transport.close()
 
 
 class PatientHttp(HttpToolsProtocol):
@@ -60,7 +90,11 @@ class PatientHttp(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Its head is there."""
         self._head_came = True
+        before = self.cycle
         super().on_headers_complete()
+        cycle = self.cycle
+        if cycle is not before and cycle.scope["method"] == "POST" and not self.expect_100_continue:
+            cycle.transport = HeadWaits(self.transport)  # type: ignore[assignment]
 
     def on_message_complete(self) -> None:
         """All of it is there."""

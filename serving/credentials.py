@@ -11,6 +11,9 @@ from serving.principal import Principal
 from serving.service import Service
 
 LONGEST_CREDENTIAL = 8_192
+IN_FORCE = sa.select(keys).where(
+    keys.c.key_hash == sa.bindparam("digest"), keys.c.revoked_at.is_(None)
+)
 
 
 class NoKey(NotAllowed):
@@ -49,9 +52,8 @@ def wrong_key() -> WrongKey:
 
 
 def _of_key(service: Service, key: str) -> Principal:
-    query = sa.select(keys).where(keys.c.key_hash == key_hash(key), keys.c.revoked_at.is_(None))
     with service.ledger.connect() as connection:
-        row = connection.execute(query).mappings().first()
+        row = connection.execute(IN_FORCE, {"digest": key_hash(key)}).mappings().first()
     if row is None or (row["expires_at"] is not None and row["expires_at"] <= service.clock.now()):
         raise wrong_key()
     return Principal(row["key_id"], row["role"], covered(service, row["office_id"]), row["holder"])

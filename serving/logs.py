@@ -43,7 +43,7 @@ def set_up_logs() -> None:
 
 def tell_request(method: str, route: str, status: int, seconds: float, request_id: str) -> None:
     """The line of an answered request, for who answers thousands a second: as `log.info` writes it,
-    at a fifth of the cost."""
+    at a fifth of the cost. It is out with the next line of `log`, or by `flush_lines`."""
     told: dict[str, Any] = {"method": method, "route": route, "status": status}
     told["seconds"] = round(seconds, 6)
     if not _lines:
@@ -52,7 +52,12 @@ def tell_request(method: str, route: str, status: int, seconds: float, request_i
     told |= {"event": "request", "request_id": request_id, "level": "info"}
     told["timestamp"] = datetime.now(UTC)
     _lines[0].write(orjson.dumps(told, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE))
-    _lines[0].flush()
+
+
+def flush_lines() -> None:
+    """Write out what `tell_request` told."""
+    if _lines:
+        _lines[0].flush()
 
 
 class JsonLines(logging.Formatter):

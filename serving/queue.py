@@ -5,7 +5,7 @@ Read from the kept ranking (dispatch/kept_queue.py), which is made true first wh
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import lru_cache
@@ -14,8 +14,8 @@ from typing import Any
 from dispatch.kept_queue import Ends, freshen
 from dispatch.offices import load_offices
 from dispatch.open_clues import closed_clues
-from dispatch.queue_reading import read_page
-from dispatch.standing import standing
+from dispatch.queue_reading import Beside, name_scorers, read_page
+from dispatch.standing import stands
 from dispatch.week import Ways, ways_of
 from governance.home import Home
 from serving.principal import Principal
@@ -40,12 +40,13 @@ def queue_page(
     limit: int,
     cursor: str | None,
     models: Collection[str] | None = None,
+    beside: Beside = name_scorers,
 ) -> Page:
     """A page of the queue over the offices that both the principal and `office` cover; `models`:
-    only clues of these supervision models."""
+    only clues of these supervision models. `beside`: what is told beside their places."""
     seen = visible_offices(service, who, office)
     fresh_queue(service, seen)
-    page = read_page(service.ledger, seen, limit, cursor, models)
+    page = read_page(service.ledger, seen, limit, cursor, models, beside)
     entries = [_told(service, row) for row in page.rows]
     return Page(entries, page.next_cursor, page.total, page.within)
 
@@ -90,16 +91,15 @@ def _declared(home: Home, version: int, day: date) -> tuple[Ways, Ends]:
 def _told(service: Service, row: dict[str, Any]) -> dict[str, Any]:
     """A row of the kept ranking as callers see it; titles in both languages."""
     model = service.supervision_models.get(str(row["supervision_model"]))
-    office = service.offices.by_id.get(row["office_id"])
     below, _ = row.pop("below"), row.pop("minus_value")
     return {
         **row,
         "within_capacity": below == 0,
-        "title": model.head.title.model_dump() if model else None,
+        "title": service.model_titles.get(str(row["supervision_model"])),
         "function": model.head.function if model else None,
         "severity": model.head.severity if model else None,
         "raised_at": row["raised_at"].isoformat(),
-        "office": office.title.model_dump() if office else None,
+        "office": service.office_titles.get(row["office_id"]),
     }
 
 
@@ -112,5 +112,13 @@ def visible_clue(service: Service, who: Principal, clue_id: str) -> dict[str, An
     if row is None:
         return None
     with service.ledger.connect() as connection:
-        stands = standing(connection, [clue_id]).get(clue_id, row)
-    return {**row, "office_id": stands["office_id"]} if who.sees(stands["office_id"]) else None
+        return seen_at_its_office(who, row, stands(connection, clue_id))
+
+
+def seen_at_its_office(
+    who: Principal, row: dict[str, Any], now: Mapping[str, Any] | None
+) -> dict[str, Any] | None:
+    """A clue's row with the office where it stands `now` (None: where it was raised); None where
+    that is not the caller's."""
+    office = (now or row)["office_id"]
+    return {**row, "office_id": office} if who.sees(office) else None

@@ -9,7 +9,7 @@ reply, bit for bit: a row's score does not depend on the rows beside it (P-5).
 from __future__ import annotations
 
 import asyncio
-import secrets
+import random
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -57,7 +57,7 @@ class QuickScores:
         if reply is None:
             await self.app(scope, _again(messages, receive), send)
             return
-        request_id = secrets.token_hex(8)
+        request_id = f"{random.getrandbits(64):016x}"  # told apart by it, not kept secret
         own = (
             (b"content-length", str(len(reply)).encode()), (b"x-request-id", request_id.encode())
         )  # fmt: skip

@@ -137,6 +137,17 @@ class Service:
         return {model.name: model for model in load_supervision_models(self.home.jurisdiction)}
 
     @cached_property
+    def model_titles(self) -> dict[str, dict[str, str]]:
+        """Supervision model -> its title in both languages."""
+        models = self.supervision_models
+        return {name: model.head.title.model_dump() for name, model in models.items()}
+
+    @cached_property
+    def office_titles(self) -> dict[str, dict[str, str]]:
+        """Office -> its title in both languages."""
+        return {each.office_id: each.title.model_dump() for each in self.offices.offices}
+
+    @cached_property
     def outcomes(self) -> PastOutcomes:
         return PastOutcomes(self.home)
 
@@ -179,3 +190,7 @@ class Service:
         if clues.num_rows:
             self.clue_lookup.row(clues["clue_id"][0].as_py())
             score_rows(scorer, clues, *self.feature_rows(clues))
+        for record_set in {
+            name for m in self.supervision_models.values() for name in m.head.evidence
+        }:
+            self.glance.lay_down(record_set)

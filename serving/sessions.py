@@ -27,6 +27,14 @@ PREFIX, SECRET_BYTES = "session.", 32
 LONGEST, IDLE = timedelta(hours=10), timedelta(minutes=60)
 # How often it is written down that somebody is still there.
 SEEN_EVERY = timedelta(minutes=5)
+IN_FORCE = (
+    sa.select(console_sessions, accounts.c.role, accounts.c.office_id, accounts.c.holder)
+    .join(accounts, accounts.c.login == console_sessions.c.login)
+    .where(console_sessions.c.session_hash == sa.bindparam("digest"))
+    .where(console_sessions.c.ended_at.is_(None), accounts.c.disabled_at.is_(None))
+    .where(console_sessions.c.started_at > sa.bindparam("started_after"))
+    .where(console_sessions.c.seen_at > sa.bindparam("seen_after"))
+)
 
 
 class WrongPassword(WrongKey):
@@ -106,14 +114,9 @@ def end_session(ledger: sa.Engine, shown: str, clock: Clock) -> None:
 
 
 def _in_force(ledger: sa.Engine, shown: str, now: datetime) -> dict[str, Any] | None:
-    query = (
-        sa.select(console_sessions, accounts.c.role, accounts.c.office_id, accounts.c.holder)
-        .join(accounts, accounts.c.login == console_sessions.c.login)
-        .where(console_sessions.c.session_hash == key_hash(shown))
-        .where(console_sessions.c.ended_at.is_(None), accounts.c.disabled_at.is_(None))
-        .where(console_sessions.c.started_at > now - LONGEST)
-        .where(console_sessions.c.seen_at > now - IDLE)
-    )
+    values = {
+        "digest": key_hash(shown), "started_after": now - LONGEST, "seen_after": now - IDLE,
+    }  # fmt: skip
     with ledger.connect() as connection:
-        row = connection.execute(query).mappings().first()
+        row = connection.execute(IN_FORCE, values).mappings().first()
     return None if row is None else dict(row)

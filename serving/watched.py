@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from time import perf_counter, time_ns
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving import metrics
-from serving.logs import tell_request
+from serving.logs import flush_lines, tell_request
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
@@ -67,12 +68,17 @@ class Answered:
         self._route, self._method, self._tracer = route, method, tracer
         self._count = metrics.requests.labels(route, method, "200")
         self._seconds = metrics.request_seconds.labels(route)
+        self._flushes = False
 
     def note(self, seconds: float, request_id: str) -> None:
-        """One request, just answered."""
+        """One request, just answered. Requests answered in one turn of the loop are logged by one
+        write of their lines."""
         self._count.inc()
         self._seconds.observe(seconds)
         tell_request(self._method, self._route, 200, seconds, request_id)
+        if not self._flushes:
+            self._flushes = True
+            asyncio.get_running_loop().call_soon(self._flush)
         if self._tracer is not None:
             now = time_ns()
             span = self._tracer.start_span(
@@ -81,6 +87,10 @@ class Answered:
                 attributes={"http.route": self._route, "http.response.status_code": 200},
             )
             span.end(now)
+
+    def _flush(self) -> None:
+        self._flushes = False
+        flush_lines()
 
 
 def route_of(scope: Scope) -> str:

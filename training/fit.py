@@ -15,9 +15,10 @@ from base.errors import Fault, Refused, nearest
 from scoring.bundle import ScoredFeature
 from scoring.calibration import SigmoidCalibrator
 from training.calibrate import calibrated
-from training.experiment import Experiment
+from training.experiment import Experiment, Teacher
 from training.note import Note
 from training.rows import Rows, has_both_classes
+from training.teacher import staircases, taught_terms
 
 Floats = npt.NDArray[np.float64]
 Parameters = Mapping[str, float | int | bool | str]
@@ -37,6 +38,8 @@ DEFAULTS: dict[str, float | int | bool | str] = {
     "n_estimators": 200,
     "min_child_samples": 40,
 }
+# With a teacher: stairs of a feature at most, rows of a stair at least.
+OF_STAIRS: dict[str, float | int | bool | str] = {"num_leaves": 32, "min_child_samples": 5}
 # Parameters that decide how values are put in bins: rows are binned once for each choice of them.
 BIN_PARAMETERS = (
     "bin_construct_sample_cnt",
@@ -106,6 +109,8 @@ def fit(
 
 def used_parameters(experiment: Experiment, chosen: Parameters | None = None) -> Parameters:
     """Defaults, the declared ones over them, the chosen ones over those."""
+    if experiment.teacher is not None:
+        return {**OF_STAIRS, **experiment.scorer}
     return {**DEFAULTS, **experiment.scorer, **(chosen or {})}
 
 
@@ -116,10 +121,35 @@ def grow_trees(
     threads: int,
     parameters: Parameters | None = None,
 ) -> lgb.Booster:
-    """LightGBM with fixed seeds, deterministic, and as many threads as the rows are worth."""
+    """LightGBM with fixed seeds, deterministic, and as many threads as the rows are worth; with a
+    teacher they are its staircases."""
     worth = worthwhile_threads(threads, len(rows.label))
     binned = bin_rows(experiment, features, rows, worth, parameters)
+    if experiment.teacher is not None:
+        return _taught(experiment.teacher, experiment, features, rows, binned.growing, worth)
     return grow_binned(experiment, features, binned, worth, parameters)
+
+
+def _taught(
+    teacher: Teacher,
+    experiment: Experiment,
+    features: tuple[ScoredFeature, ...],
+    rows: Rows,
+    binned: lgb.Dataset,
+    threads: int,
+) -> lgb.Booster:
+    directions = monotone_constraints(experiment, features)
+    terms = taught_terms(teacher, features, rows, directions)
+    options = {
+        **used_parameters(experiment),
+        "monotone_constraints": directions,
+        "seed": experiment.seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": threads,
+        "verbose": -1,
+    }
+    return staircases(terms, rows, binned, options)
 
 
 def bin_rows(

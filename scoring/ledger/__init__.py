@@ -13,6 +13,7 @@ from scoring.ledger.scores import keep_scores as keep_scores
 from scoring.ledger.scores import latest_score as latest_score
 from scoring.ledger.scores import newest_scores as newest_scores
 from scoring.ledger.scores import record_scores as record_scores
+from scoring.ledger.scores import score_of_clue as score_of_clue
 from scoring.ledger.shadow import ShadowScore as ShadowScore
 from scoring.ledger.shadow import newest_shadow as newest_shadow
 from scoring.ledger.shadow import record_shadow as record_shadow

@@ -20,6 +20,7 @@ from alembic.config import Config
 
 from base.errors import NotReady
 
+CONNECTIONS = 15
 MIGRATION_LOCK = 7_306_001  # any number, the same in every process
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 WRITES = "clues_writes"
@@ -44,7 +45,12 @@ def make_engine(url: str) -> sa.Engine:
     """An engine with durable sessions; no table is made or looked at."""
     if url.startswith("sqlite:///"):
         Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, json_serializer=_json, json_deserializer=orjson.loads)
+    # As many connections as there ever are, each kept: one that is opened anew for a page costs
+    # more than the page.
+    engine = sa.create_engine(
+        url, json_serializer=_json, json_deserializer=orjson.loads,
+        pool_size=CONNECTIONS, max_overflow=0, pool_use_lifo=True,
+    )  # fmt: skip
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _durable_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)

@@ -28,6 +28,13 @@ ROWS_AT_ONCE = 2_000
 OF_THE_ROW = ("score_id", "batch")
 KEPT = tuple(column.name for column in scores_given.c if column.name != "score_id")
 VALUES = itemgetter(*KEPT)
+# Asked for every page: built once.
+NEWEST_OF_CLUE = (
+    sa.select(scores_given)
+    .where(scores_given.c.clue_id == sa.bindparam("clue"), scores_given.c.purpose == "work")
+    .order_by(scores_given.c.score_id.desc())
+    .limit(1)
+)
 IN_JSON = ("versions", "feature_values", "flags", "given_clue")
 
 
@@ -164,17 +171,16 @@ def given_of(row: Mapping[str, Any]) -> GivenScore:
 
 def latest_score(engine: sa.Engine, clue_id: str) -> GivenScore:
     """The newest score of a clue for work. Raises NotFound where it was never scored."""
-    query = (
-        sa.select(scores_given)
-        .where(scores_given.c.clue_id == clue_id, scores_given.c.purpose == "work")
-        .order_by(scores_given.c.score_id.desc())
-        .limit(1)
-    )
     with engine.connect() as connection:
-        row = connection.execute(query).mappings().first()
+        return score_of_clue(connection, clue_id)
+
+
+def score_of_clue(connection: sa.Connection, clue_id: str) -> GivenScore:
+    """The same."""
+    row = connection.execute(NEWEST_OF_CLUE, {"clue": clue_id}).first()
     if row is None:
         raise NotFound(wanted="a scored clue", got="no score of it", cure="check the clue's id")
-    return given_of(dict(row))
+    return given_of(row._asdict())
 
 
 def scores_of(engine: sa.Engine, clue_id: str) -> list[GivenScore]:

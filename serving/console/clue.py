@@ -8,14 +8,17 @@ from typing import Any
 
 from base.bilingual import Language
 from base.errors import NotReady
+from dispatch.standing import stands
+from scoring.ledger import score_of_clue
 from serving.clearance import cleared
 from serving.console.evidence import evidence_tables
 from serving.console.waterfall import by_group, by_reason
 from serving.console.words import words_of
 from serving.metrics import BANDS
 from serving.principal import Principal
-from serving.routes.clues import checks_for, reasons_for, require_clue, seen_clue, similar_for
-from serving.routes.history import history_of
+from serving.queue import seen_at_its_office
+from serving.routes.clues import checks_for, found, seen_clue, similar_for, told_score
+from serving.routes.history import course_of
 from serving.service import Service
 
 REASONS, SIMILAR, CHECKS = 10, 10, 5
@@ -23,9 +26,12 @@ REASONS, SIMILAR, CHECKS = 10, 10, 5
 
 def clue_told(service: Service, who: Principal, clue_id: str, language: Language) -> dict[str, Any]:
     """Values of clue.html and sheet.html. Raises NotFound."""
-    row = require_clue(service, who, clue_id)
-    told = reasons_for(service, who, clue_id, language, REASONS, clue=row)
-    stands = history_of(service, who, clue_id)
+    row = found(service.clue_lookup.row(clue_id))
+    with service.ledger.connect() as connection:
+        now = found(stands(connection, clue_id))
+        row = found(seen_at_its_office(who, row, now))
+        given, course = score_of_clue(connection, clue_id), course_of(connection, who, now)
+    told = told_score(service, who, given, language, REASONS)
     words = words_of(language)
     seen = cleared(who, service.home.jurisdiction)
     return {
@@ -34,11 +40,11 @@ def clue_told(service: Service, who: Principal, clue_id: str, language: Language
         "band": band_of(told["probability"]),
         "steps": by_reason(told, words),
         "groups": by_group(told, words),
-        "stands": stands,
-        "late": is_late(stands, service.clock.now()),
+        "stands": course,
+        "late": is_late(course, service.clock.now()),
         "offices": [each for each in service.offices.offices if who.sees(each.office_id)],
         "model": service.supervision_models.get(row["supervision_model"]),
-        "office": service.offices.by_id.get(stands["office_id"] or ""),
+        "office": service.offices.by_id.get(now["office_id"] or ""),
         "evidence": evidence_tables(service, row["evidence"] or [], language, seen),
     }
 

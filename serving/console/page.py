@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -20,12 +21,24 @@ from serving.principal import Principal
 from serving.refusals import status_of
 
 FOLDER = Path(__file__).parent / "pages"
-TEMPLATES = Environment(
+
+
+class Pages(Environment):
+    """Most of what a page asks is a key of a plain dict: it is looked for there first."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
+TEMPLATES = Pages(
     loader=FileSystemLoader(FOLDER),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
+    auto_reload=False,  # they are part of the program
 )
 HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; form-action 'self';"
@@ -84,6 +97,20 @@ def told_to_every_page(request: Request, language: Language, here: str | None) -
         "language": language,
         "other_language": f"{path}{joined}{urlencode({**asked, 'language': other})}",
         "current": path.split("?")[0],
+        **said_in(language),
+        "jurisdiction": service_of(request).home.jurisdiction,
+        "token": form_token(request),
+        "here": path,
+        "leads": leads_of(visitor.role if visitor else None),
+        "day": lambda moment: _cut(moment, DAY),
+        "minute": lambda moment: _cut(moment, MINUTE),
+    }
+
+
+@lru_cache
+def said_in(language: Language) -> dict[str, dict[str, str]]:
+    """Every word of the pages in one language, by what it is about."""
+    return {
         "words": words_of(language),
         "states": in_language(STATES, language),
         "moves": in_language(MOVES, language),
@@ -92,12 +119,6 @@ def told_to_every_page(request: Request, language: Language, here: str | None) -
         "roles": in_language(ROLES, language),
         "types": in_language(TYPES, language),
         "classes": in_language(CLASSES, language),
-        "jurisdiction": service_of(request).home.jurisdiction,
-        "token": form_token(request),
-        "here": path,
-        "leads": leads_of(visitor.role if visitor else None),
-        "day": lambda moment: _cut(moment, DAY),
-        "minute": lambda moment: _cut(moment, MINUTE),
     }
 
 

@@ -19,8 +19,6 @@ from serving.console.work_list import Asked, choices, work_list
 from serving.routes.clues import evidence_for
 
 router = APIRouter(include_in_schema=False)
-for part in (sign_in, moves, dispatching, deciding, records, splitting):
-    router.include_router(part.router)
 Language = Literal["zh", "en"]
 Short = Annotated[str, Query(max_length=64)]
 
@@ -124,3 +122,8 @@ def further(request: Request, clue_id: str, language: Language = "zh") -> Respon
     except CluesError as error:
         return refused(request, language, error)
     return page(request, "further.html", language, **told)
+
+
+# After what is asked for most: routes are looked through in order.
+for part in (sign_in, moves, dispatching, deciding, records, splitting):
+    router.include_router(part.router)

@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, get_args
 
 from dispatch.in_hand import ENDED, IN_HAND, read_in_hand
-from dispatch.queue_reading import read_cursor
-from dispatch.standing import standing
+from dispatch.queue_reading import name_states, read_cursor
 from serving.principal import Principal
 from serving.queue import queue_page, visible_offices
 from serving.refusals import UnfitMessage
@@ -81,18 +80,9 @@ def work_list(service: Service, who: Principal, asked: Asked) -> WorkList:
 def _waiting(
     service: Service, who: Principal, asked: Asked, models: frozenset[str] | None
 ) -> WorkList:
-    page = queue_page(service, who, asked.office or None, ROWS, asked.cursor, models)
-    with service.ledger.connect() as connection:
-        stand = standing(connection, [each["clue_id"] for each in page.entries])
-    entries = [
-        {
-            **each,
-            "state": stand[each["clue_id"]]["state"] if each["clue_id"] in stand else "scored",
-            "due": None,
-            "late": False,
-        }
-        for each in page.entries
-    ]
+    office = asked.office or None
+    page = queue_page(service, who, office, ROWS, asked.cursor, models, name_states)
+    entries = [{**each, "due": None, "late": False} for each in page.entries]
     more = {**asked.kept, "cursor": page.next_cursor} if page.next_cursor else None
     # A first page may begin below the line, too: this week's hands are all given out.
     after_within = asked.cursor is None or read_cursor(asked.cursor)[0] == 0
@@ -117,13 +107,11 @@ def _models(service: Service, asked: Asked) -> frozenset[str] | None:
 
 
 def _told(service: Service, row: dict[str, Any], now: datetime) -> dict[str, Any]:
-    model = service.supervision_models.get(str(row["supervision_model"]))
-    office = service.offices.by_id.get(str(row["office_id"]))
     due = row["due"]
     return {
         **row,
-        "title": model.head.title.model_dump() if model else None,
-        "office": office.title.model_dump() if office else None,
+        "title": service.model_titles.get(str(row["supervision_model"])),
+        "office": service.office_titles.get(str(row["office_id"])),
         "late": due is not None and due < now,
         "rank": None,
         "within_capacity": False,

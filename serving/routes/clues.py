@@ -101,22 +101,25 @@ def reasons_for(
     language: Language,
     count: int,
     evidence: int = 0,
-    clue: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """From the ledger alone; `clue`: its row, where the caller was shown it already.
-
-    Raises NotFound where there is no score the caller may see.
-    """
-    clue = clue or require_clue(service, who, clue_id)
+    """From the ledger alone. Raises NotFound where there is no score the caller may see."""
+    clue = require_clue(service, who, clue_id)
     given = latest_score(service.ledger, clue_id)
-    scorer = scorer_of(service, given)
-    told = tell_given(given, scorer, language, count, masked_for(service, who, scorer))
+    told = told_score(service, who, given, language, count)
     if evidence:
         names = [reason["feature"] for reason in told["reasons"]]
         numbers = Evidence(service, who, clue, given).numbers(names, evidence)
         for reason in told["reasons"]:
             reason["evidence"] = numbers.get(reason["feature"])
     return told
+
+
+def told_score(
+    service: Service, who: Principal, given: GivenScore, language: Language, count: int
+) -> dict[str, Any]:
+    """A score of a clue that the reader may see, in the words that he may read."""
+    scorer = scorer_of(service, given)
+    return tell_given(given, scorer, language, count, masked_for(service, who, scorer))
 
 
 def evidence_for(
@@ -209,7 +212,11 @@ def seen_clue(service: Service, who: Principal, row: dict[str, Any]) -> dict[str
 
 def require_clue(service: Service, who: Principal, clue_id: str) -> dict[str, Any]:
     """The clue's row; NotFound both where it is absent and where it is another office's (P-10)."""
-    row = visible_clue(service, who, clue_id)
+    return found(visible_clue(service, who, clue_id))
+
+
+def found(row: dict[str, Any] | None) -> dict[str, Any]:
+    """A row that is there. Raises NotFound for None."""
     if row is None:
         raise NotFound(wanted="a clue of your offices", got="none", cure="check the clue's id")
     return row

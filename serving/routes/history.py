@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 
 from base.errors import NotFound
 from dispatch.life_cycle import next_states
-from dispatch.standing import history, state_of
+from dispatch.standing import events_of, stands
 from dispatch.transition import told
 from scoring.ledger.tables import clue_states, scores_given
 from serving.access import principal_of, service_of
@@ -31,19 +31,30 @@ def get_history(request: Request, clue_id: str) -> dict[str, Any]:
 
 def history_of(service: Service, who: Principal, clue_id: str) -> dict[str, Any]:
     """The same for a page. Raises NotFound for a clue of another office as for none (P-10)."""
-    stands = state_of(service.ledger, clue_id)
-    if not who.sees(stands["office_id"]):
-        raise NotFound(wanted="a clue of your offices", got="none", cure="check the clue's id")
-    beside = _beside(service, who, clue_id, stands)
+    with service.ledger.connect() as connection:
+        row = stands(connection, clue_id)
+        if row is None or not who.sees(row["office_id"]):
+            raise NotFound(wanted="a clue of your offices", got="none", cure="check the clue's id")
+        course = course_of(connection, who, row)
+        return {**course, **_beside(connection, who, clue_id)}
+
+
+def course_of(connection: sa.Connection, who: Principal, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Where a clue stands, what `who` may do next, how it came there, and its parts or what it is
+    a part of, those of the reader's offices alone (P-10); `row` is that of clue_states."""
+    clue_id, whole = row["clue_id"], row["split_from"]
     events = [
         {name: _plain(value) for name, value in event.items() if name not in HIDDEN}
-        for event in history(service.ledger, clue_id)
+        for event in events_of(connection, clue_id)
     ]
+    parts: list[str] = []
     for event in events:
         if "parts" in event["facts"]:
-            event["facts"] = {**event["facts"], "parts": ", ".join(beside["parts"])}
+            parts = _others(connection, who, clue_states.c.split_from == clue_id)
+            event["facts"] = {**event["facts"], "parts": ", ".join(parts)}
+    wholes = _others(connection, who, clue_states.c.clue_id == whole) if whole else []
     return {
-        **told(stands),
+        **told(row),
         "next": [
             {
                 "to": move.to,
@@ -51,18 +62,17 @@ def history_of(service: Service, who: Principal, clue_id: str) -> dict[str, Any]
                 "facts": move.facts,
                 "required": sorted(move.needs or {}),
             }
-            for move in next_states(stands["state"], who.role)
+            for move in next_states(row["state"], who.role)
         ],
         "events": events,
-        **beside,
+        "parts": parts,
+        "split_from": wholes[0] if wholes else None,
     }
 
 
-def _beside(
-    service: Service, who: Principal, clue_id: str, stands: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Clues that joined this one, are parts of it or what it was split from, those of the reader's
-    offices alone (P-10); and the scores it stood with, the newest first."""
+def _beside(connection: sa.Connection, who: Principal, clue_id: str) -> dict[str, Any]:
+    """Clues of the reader's offices that joined this one, and the scores it stood with, the newest
+    first."""
     # No number of the ledger's: it would tell how much others had scored meanwhile (P-10).
     names = ("moment", "scorer", "probability", "margin", "given_at")
     scores = (
@@ -71,15 +81,9 @@ def _beside(
         .order_by(scores_given.c.score_id.desc())
         .limit(SCORES_TOLD)
     )
-    with service.ledger.connect() as connection:
-        rows = [dict(row) for row in connection.execute(scores).mappings()]
-        joined = _others(connection, who, clue_states.c.merged_into == clue_id)
-        parts = _others(connection, who, clue_states.c.split_from == clue_id)
-        whole = _others(connection, who, clue_states.c.clue_id == stands["split_from"])
+    rows = [dict(row) for row in connection.execute(scores).mappings()]
     return {
-        "joined_by": joined,
-        "parts": parts,
-        "split_from": whole[0] if whole else None,
+        "joined_by": _others(connection, who, clue_states.c.merged_into == clue_id),
         "scores": [{name: _plain(value) for name, value in row.items()} for row in rows],
     }
 

@@ -78,7 +78,7 @@ def test_many_threads_and_a_home_that_cannot_be_written_read_the_same(
     def full(*_: object) -> None:
         raise OSError(28, "no space left")
 
-    monkeypatch.setattr("clues.lookup._lay_down", full)
+    monkeypatch.setattr("governance.laid.lay_down", full)
     for path in (home.online / "clues").iterdir():
         path.unlink()
     assert [ClueLookup(home).row(each) for each in ids[:3]] == rows[:3]

@@ -12,7 +12,7 @@ from queues import TUESDAY, wait, ways
 from base.errors import Refused
 from dispatch.kept_queue import Ends, freshen
 from dispatch.proposal import confirm, propose
-from dispatch.queue_reading import read_page
+from dispatch.queue_reading import name_states, read_page
 from dispatch.transition import move
 from dispatch.week import Ways, office_week
 from scoring.ledger import orders, queue_offices, queue_places
@@ -145,6 +145,40 @@ def test_many_offices_and_few_give_the_same_page(
     apart = read_page(either_ledger, COUNTIES, 9, None)
     monkeypatch.setattr("dispatch.queue_reading.OFFICES_APART", 0)
     assert read_page(either_ledger, COUNTIES, 9, None) == apart
+
+
+def test_of_some_supervision_models_only_theirs_are_on_the_pages(
+    either_ledger: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the order of the whole, from any page on, whichever way the offices are looked up; what is
+    counted stays the whole."""
+    fill(either_ledger)
+    freshen(either_ledger, ways(2), None, TUESDAY)
+    whole = read_page(either_ledger, None, 100, None)
+    models = sorted({row["supervision_model"] for row in whole.rows})
+    half = [row["clue_id"] for row in whole.rows][::2]
+    with either_ledger.begin() as connection:
+        places = sa.update(queue_places).where(queue_places.c.clue_id.in_(half))
+        connection.execute(places.values(supervision_model="another"))
+    for apart in (40, 0):
+        monkeypatch.setattr("dispatch.queue_reading.OFFICES_APART", apart)
+        for wanted in ({"another"}, {"another", *models}, {"none"}):
+            for offices in (None, COUNTIES, COUNTIES[:1], ()):
+                seen, cursor = [], None
+                while True:
+                    page = read_page(either_ledger, offices, 4, cursor, wanted, name_states)
+                    seen += page.rows
+                    cursor = page.next_cursor
+                    if cursor is None:
+                        break
+                assert [row["clue_id"] for row in seen] == [
+                    row["clue_id"]
+                    for row in whole.rows
+                    if (offices is None or row["office_id"] in offices)
+                    and ("another" if row["clue_id"] in half else models[0]) in wanted
+                ]
+                assert {row["state"] for row in seen} <= {"raised", "scored"}
+                assert page.total == 11 * len(COUNTIES if offices is None else offices)
 
 
 def test_a_made_up_cursor_is_refused(either_ledger: sa.Engine) -> None:

@@ -35,6 +35,7 @@ from scoring.ledger import (
     record_shadow,
     shadow_counts,
 )
+from scoring.ledger.opening import CONNECTIONS
 
 MIGRATIONS = Path(scoring.migrations.__path__[0])
 
@@ -202,3 +203,15 @@ def test_postgres_that_is_asked_to_acknowledge_too_early_is_refused(
     early = url.update_query_dict({"options": "-c synchronous_commit=off"})
     with pytest.raises(NotReady, match="synchronous_commit"):
         open_ledger(early.render_as_string(False))
+
+
+def test_connections_are_kept_when_many_asked_at_once(either_ledger: sa.Engine) -> None:
+    """As many as there may be, opened once: the second crowd opens none, and none may be more."""
+    opened: list[object] = []
+    sa.event.listen(either_ledger, "connect", lambda *_: opened.append(1))
+    for _ in range(2):
+        held = [either_ledger.connect() for _ in range(CONNECTIONS)]
+        assert {each.execute(sa.text("SELECT 1")).scalar_one() for each in held} == {1}
+        for each in held:
+            each.close()
+        assert len(opened) <= CONNECTIONS

@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 
 from serving import connections
-from serving.connections import PatientHttp
+from serving.connections import HeadWaits, PatientHttp
 
 WHOLE = b"POST / HTTP/1.1\r\nhost: t\r\ncontent-length: 2\r\n\r\nok"
 
@@ -19,25 +19,48 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
     """Answers 200 with the body, once it is there."""
     if scope["type"] != "http":
         return
+    await send_back(send, await received(receive))
+
+
+async def in_pieces(scope: Any, receive: Any, send: Any) -> None:
+    """Answers 200 with the body, byte by byte."""
+    if scope["type"] != "http":
+        return
+    body = await received(receive)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for at in range(len(body)):
+        await send({"type": "http.response.body", "body": body[at : at + 1], "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def received(receive: Any) -> bytes:
+    """A request's whole body."""
     body, more = b"", True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return
+            return b""
         body, more = body + message.get("body", b""), message.get("more_body", False)
+    return body
+
+
+async def send_back(send: Any, body: bytes) -> None:
+    """A whole reply."""
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-def served(monkeypatch: pytest.MonkeyPatch, job: Callable[[int], Awaitable[None]]) -> None:
+def served(
+    monkeypatch: pytest.MonkeyPatch, job: Callable[[int], Awaitable[None]], app: Any = echo
+) -> None:
     """Run `job(port)` beside a server whose deadlines are a tenth of a second."""
     for name in ("HEAD_SECONDS", "WHOLE_SECONDS", "LAST_SECONDS"):
         monkeypatch.setattr(connections, name, 0.1)
 
     async def both() -> None:
         config = uvicorn.Config(
-            echo, port=0, http=PatientHttp, log_config=None, lifespan="off", access_log=False
+            app, port=0, http=PatientHttp, log_config=None, lifespan="off", access_log=False
         )
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server._serve())
@@ -130,3 +153,72 @@ def test_one_connection_too_many_is_refused_and_the_others_stay(
         writer.close()
 
     served(monkeypatch, job)
+
+
+class Written:
+    """A transport that keeps what is written to it."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        assert not self.closed
+        self.pieces.append(data)
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_replys_head_leaves_with_its_body() -> None:
+    """In one piece; what follows goes as it comes; a head whose body never came is not lost."""
+    whole, cut = Written(), Written()
+    reply = HeadWaits(whole)  # type: ignore[arg-type]
+    for piece in (b"head", b"body", b"more"):
+        reply.write(piece)
+    assert whole.pieces == [b"headbody", b"more"]
+    reply = HeadWaits(cut)  # type: ignore[arg-type]
+    reply.write(b"head")
+    reply.close()
+    assert (cut.pieces, reply.is_closing()) == ([b"head"], True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (WHOLE, b"\r\n\r\nok"),
+        (b"HEAD / HTTP/1.1\r\nhost: t\r\n\r\n", b"content-length: 0\r\n\r\n"),
+        (b"POST / HTTP/1.1\r\nhost: t\r\ncontent-length: 0\r\n\r\n", b": 0\r\n\r\n"),
+        (WHOLE.replace(b"host: t", b"expect: 100-continue"), b"100 Continue\r\n\r\n"),
+    ],
+    ids=["body", "head", "empty", "continue"],
+)
+def test_no_reply_waits_for_more_than_its_body(
+    monkeypatch: pytest.MonkeyPatch, asked: bytes, told: bytes
+) -> None:
+    """A reply without a body, and the word that a body may come, go at once."""
+
+    async def job(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(asked)
+        await asyncio.wait_for(reader.readuntil(told), 5)
+        writer.close()
+
+    served(monkeypatch, job)
+
+
+def test_a_reply_in_pieces_comes_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def job(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(2):
+            writer.write(WHOLE)
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+            assert head.count(b" 200 ") == 1
+            rest = await asyncio.wait_for(reader.readuntil(b"0\r\n\r\n"), 5)
+            assert rest == b"1\r\no\r\n1\r\nk\r\n0\r\n\r\n"
+        writer.close()
+
+    served(monkeypatch, job, in_pieces)

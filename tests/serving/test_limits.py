@@ -19,9 +19,8 @@ from base.moment import FixedClock
 from clues.register import read_clues
 from dispatch.standing import keep_scored
 from scoring.champion import write_champion
-from scoring.ledger import latest_score
+from scoring.ledger import clue_states, latest_score
 from serving.keys import create
-from serving.routes.history import history_of
 
 WHOLE = {
     "clue_id": "new",
@@ -218,11 +217,13 @@ def test_a_clue_with_no_office_and_an_infinite_column_can_still_be_read(
     """JSON has no infinity: told as missing; the console shows a dash for the office."""
     row = read_clues(served.home).to_pylist()[0]
     odd = {**row, "office_id": None, "share": float("inf")}
-    monkeypatch.setattr("serving.routes.clues.visible_clue", lambda *_: odd)
-    monkeypatch.setattr(
-        "serving.console.clue.history_of",
-        lambda *asked: {**history_of(*asked), "office_id": None},
-    )
+    monkeypatch.setattr(served.service.clue_lookup, "row", lambda _: odd)
+    with served.service.ledger.begin() as connection:
+        connection.execute(
+            sa.update(clue_states)
+            .where(clue_states.c.clue_id == row["clue_id"])
+            .values(office_id=None)
+        )
     headers = served.key("reviewer")
     told = served.client.get(f"/v1/clues/{row['clue_id']}", headers=headers)
     assert told.status_code == 200

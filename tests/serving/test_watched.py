@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import json
 import logging
 import subprocess
@@ -11,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 import structlog
 from opentelemetry.sdk.trace import TracerProvider
@@ -22,6 +25,7 @@ from tiny_scorer import write_tiny_bundle
 
 from base.errors import NotReady
 from scoring.scorer import Scorer, Scores
+from serving import logs
 from serving.logs import JsonLines
 from serving.metrics import Inputs, note_champion
 from serving.traces import tracer_by
@@ -81,13 +85,44 @@ def test_what_the_quick_way_answered_is_told_of_as_by_a_route() -> None:
     provider.add_span_processor(SimpleSpanProcessor(kept))
     labels = {"route": "/v1/scores", "method": "POST", "status": "200"}
     before = figure("clues_requests_total", **labels)
+    answered = Answered("/v1/scores", "POST", provider.get_tracer("test"))
+
+    async def noted() -> None:
+        answered.note(0.25, "ab")
+
     with structlog.testing.capture_logs() as lines:
-        Answered("/v1/scores", "POST", provider.get_tracer("test")).note(0.25, "ab")
+        asyncio.run(noted())
     assert figure("clues_requests_total", **labels) == before + 1
     told = {"event": "request", "log_level": "info", "seconds": 0.25, "request_id": "ab"}
     assert lines == [{**labels, **told, "status": 200}]
     (span,) = kept.get_finished_spans()
     assert (span.name, span.end_time - span.start_time) == ("POST /v1/scores", 250_000_000)
+
+
+def test_lines_of_one_turn_are_written_together_and_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the loop has come round once, every line is out, in the order of the replies."""
+    written: list[bytes] = []
+
+    class Kept(io.RawIOBase):
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data: Any) -> int:
+            written.append(bytes(data))
+            return len(data)
+
+    monkeypatch.setattr(logs, "_lines", [io.BufferedWriter(Kept())])
+    answered = Answered("/v1/scores", "POST")
+
+    async def turns() -> None:
+        for first in (0, 3):
+            for at in range(first, first + 3):
+                answered.note(0.1, f"id{at}")
+            await asyncio.sleep(0)
+
+    asyncio.run(turns())
+    told = [[orjson.loads(line)["request_id"] for line in part.splitlines()] for part in written]
+    assert told == [["id0", "id1", "id2"], ["id3", "id4", "id5"]]
 
 
 def test_without_an_endpoint_nothing_of_opentelemetry_is_loaded_by_us() -> None:

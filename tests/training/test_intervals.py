@@ -59,6 +59,7 @@ def truth() -> dict[str, dict[str, float]]:
     return {name: flat(everybody, name) for name in everybody.rankings}
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_truth_in_ninety_of_a_hundred_worlds(
     truth: dict[str, dict[str, float]],
 ) -> None:

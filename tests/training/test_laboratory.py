@@ -171,6 +171,7 @@ def test_with_noted_chances_the_intervals_hold_the_truth(ranked_worlds: list[Dra
     assert abs(weighted.error["auc"]) < 0.2 * abs(plainly.error["auc"])
 
 
+@pytest.mark.slow
 def test_an_estimate_cannot_undo_what_nobody_wrote_down(ranked_worlds: list[Drawn]) -> None:
     """Offices followed a ranking that no column keeps: part of the bias stays. So chances are
     noted when clues are drawn."""

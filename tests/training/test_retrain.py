@@ -251,6 +251,7 @@ def test_a_scorer_of_other_features_is_not_put_in_use(
         promote(home, told["scorer"], clock=FixedClock(NOON), despite="an order", **TWO)
 
 
+@pytest.mark.slow
 def test_a_job_retrains_and_proposes(proposed: tuple[Home, dict[str, Any]]) -> None:
     """As by hand: the same scorer and proposal; once it is the champion there is nothing new."""
     home, told = proposed

@@ -99,6 +99,7 @@ def test_the_same_declaration_data_and_seed_give_the_same_set_and_scorer(
             assert one.training_set.digest == other.training_set.digest
 
 
+@pytest.mark.slow
 def test_another_weight_is_another_set_and_scorer(
     answered: tuple[Home, TrainResult, dict[str, Any]], clock: FixedClock, tmp_path: Path
 ) -> None:
