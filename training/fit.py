@@ -32,6 +32,10 @@ NOT_STOPPED = Note(
     "not stopped early: no later rows with both cases and other clues",
     "未提前停止：较晚的样本中没有两类",
 )
+TAUGHT = Note(
+    "each tree is one feature's term of a logistic regression",
+    "每棵树为逻辑回归中一项特征的阶梯函数",
+)
 DEFAULTS: dict[str, float | int | bool | str] = {
     "num_leaves": 15,
     "learning_rate": 0.05,
@@ -89,7 +93,9 @@ def fit(
         return grow_trees(experiment, features, rows.where(chosen), threads, parameters)
 
     def fitted(booster: lgb.Booster, calibrator: SigmoidCalibrator, *notes: Note) -> Fitted:
-        return Fitted(booster, calibrator, (*notes, *_constant(features, rows.matrix)), used)
+        taught = () if experiment.teacher is None else (TAUGHT,)
+        told = (*taught, *notes, *_constant(features, rows.matrix))
+        return Fitted(booster, calibrator, told, used)
 
     everything = np.ones(len(rows.label), bool)
     if experiment.calibration.share is not None:

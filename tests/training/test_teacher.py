@@ -12,7 +12,7 @@ from training_worlds import asked, drawn_rows, scored
 from scoring.explainer import build_explainer
 from training.baselines import LEARNER, logistic
 from training.experiment import Teacher
-from training.fit import fit, grow_trees, margins
+from training.fit import TAUGHT, fit, grow_trees, margins
 from training.rows import Rows
 from training.teacher import taught_terms
 
@@ -119,6 +119,7 @@ def test_probabilities_are_calibrated_on_labels_and_directions_hold() -> None:
     rows = drawn_rows()
     experiment = asked(teacher=TEACHER, scorer=STAIRS, monotone={"x1": 1})
     fitted = fit(experiment, FEATURES, rows, 1)
+    assert TAUGHT in fitted.notes
     margin = margins(fitted.booster, rows.matrix)
     said = fitted.calibrator.probability(margin, rows.matrix)
     assert abs(said.mean() - rows.label.mean()) < 0.03
