@@ -99,16 +99,16 @@ def take_in(
     home: Home, files: dict[str, list[str]], until: str, clock: Clock, stages: Stages
 ) -> None:
     """Records, then clues, then what became of them."""
+    # A province may be simulated beyond today; no word comes from after its own end.
+    day = FixedClock(max(clock.now(), parse_moment(until)))
     with stages.stage("admit", len(files) - 1) as bar:
         for record_set, paths in files.items():
             if record_set != "outcomes":
-                admit(home, record_set, [Path(path) for path in paths], clock)
+                admit(home, record_set, [Path(path) for path in paths], day)
                 bar.advance()
     with stages.stage("raise") as bar:
         raise_until(home, parse_moment(until), bar)
     with stages.stage("outcomes"):
-        # A province may be simulated beyond today; no word comes from after its own end.
-        day = FixedClock(max(clock.now(), parse_moment(until)))
         for path in files["outcomes"]:
             take_outcomes(home, Path(path), day)
 
