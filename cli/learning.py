@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -16,6 +16,10 @@ def features(
     output: Annotated[Path, typer.Option(help="The Parquet file to write.")],
     clues: Annotated[Path | None, typer.Option(help="Parquet with clue_id: these clues.")] = None,
     every: Annotated[bool, typer.Option("--all", help="All clues ever raised.")] = False,
+    purpose: Annotated[
+        Literal["handling", "training", "export"],
+        typer.Option(help="Who the file is for: others get ids and what is not open hidden."),
+    ] = "handling",
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> dict[str, Any]:
@@ -27,6 +31,7 @@ def features(
     from base.settings import Settings
     from clues.register import named_clues, require_clues
     from features.declared import declared_features
+    from features.leaving import feature_table_for
     from features.table import build_features
     from governance.home import Home
     from governance.reading import Records
@@ -39,11 +44,14 @@ def features(
     started = time.perf_counter()
     with Records(opened) as records, Stages().stage("features") as bar:
         table = build_features(definitions, rows, records, threads=Settings().threads, progress=bar)
+    table, hidden = feature_table_for(opened, definitions, table, purpose)
     output.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, output)
     return {
         "rows": table.num_rows,
         "features": len(definitions.features),
+        "purpose": purpose,
+        "hidden": hidden,
         "fingerprint": definitions.fingerprint,
         "seconds": round(time.perf_counter() - started, 3),
         "output": str(output),

@@ -21,6 +21,10 @@ def score(
         typer.Option("--input", help="Parquet or Delta with clue_id; default all open."),
     ] = None,
     reasons: Annotated[int, typer.Option(min=0, help="Reasons kept per clue.")] = 5,
+    purpose: Annotated[
+        Literal["handling", "export"],
+        typer.Option(help="Who the file is for: others get ids and what is not open hidden."),
+    ] = "handling",
     language: LanguageOption = "zh",
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
@@ -40,6 +44,7 @@ def score(
         chosen=source,
         reasons=reasons,
         language=language,
+        purpose=purpose,
         clock=clock,
         stages=Stages(),
     )

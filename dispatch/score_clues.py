@@ -32,8 +32,10 @@ from dispatch.parts import Parts
 from dispatch.scoring_run import ScoredClues, as_of, batch_rows, given_scores, load_champion
 from dispatch.standing import PLATFORM, keep_scored
 from features.definition import FeatureSet
+from features.leaving import LeavingFor, hidden_from_others
 from governance import tables
 from governance.home import Home
+from governance.pseudonyms import under_pseudonyms
 from scoring.batch import TOLD
 from scoring.batch_workers import told_batches
 from scoring.ledger import open_ledger, writing
@@ -59,6 +61,7 @@ class _Run:
     rows: int
     reasons: int
     language: Language
+    purpose: LeavingFor
 
     @property
     def count(self) -> int:
@@ -69,6 +72,13 @@ class _Run:
         """The rows of one part."""
         return table.slice(number * self.rows, self.rows)
 
+    @property
+    def masked(self) -> frozenset[str]:
+        """Features of which no reason may tell."""
+        if self.purpose == "handling":
+            return frozenset()
+        return hidden_from_others(self.home, self.definitions)
+
     def identity(self, moment: datetime, output: Path) -> dict[str, Any]:
         """Everything that decides the file: another answer is another run."""
         names = [*self.home.jurisdiction.contracts, "clues"]
@@ -78,7 +88,7 @@ class _Run:
             "moment": moment.isoformat(),
             "clues": hashlib.sha256(ids.encode()).hexdigest(),
             "versions": {name: tables.version(self.home.table(name)) for name in names},
-            "told": [self.reasons, self.language, self.rows],
+            "told": [self.reasons, self.language, self.rows, self.purpose],
             "output": str(output.resolve()),
         }
 
@@ -93,6 +103,7 @@ def score_clues(
     language: Language,
     clock: Clock,
     stages: Stages,
+    purpose: LeavingFor = "handling",
     rows_of_a_part: int = ROWS_OF_A_PART,
 ) -> dict[str, Any]:
     """Score the open clues (or those named in `chosen`) and write them best first.
@@ -100,13 +111,14 @@ def score_clues(
     Every score goes into the ledger with what is needed to give it again. Told are the first three
     clues (`first`: id and probability) beside how many rows there are. The file has clue_id,
     office_id, moment, scorer, margin, probability, base, flags, reasons, other. `chosen` is a
-    Parquet file, or a folder with a Delta table, that has clue_id.
+    Parquet file, or a folder with a Delta table, that has clue_id. For `export` ids are under
+    pseudonyms, and features that show what is not open to others count in `other` only.
     """
     started = time.perf_counter()
     scorer = load_champion(home)
     clues = open_clues(home, moment) if chosen is None else _chosen(home, chosen)
     asked, definitions = as_of(home, scorer, clues, moment)
-    run = _Run(home, scorer, definitions, clues, asked, rows_of_a_part, reasons, language)
+    run = _Run(home, scorer, definitions, clues, asked, rows_of_a_part, reasons, language, purpose)
     with Parts.of(home.scratch / "scoring", run.identity(moment, output), clock.now()) as parts:
         with stages.stage("score", clues.num_rows) as bar:
             for number in _finished(run, parts):
@@ -150,6 +162,7 @@ def _finished(run: _Run, parts: Parts) -> Iterator[int]:
         tables_of_features(),
         reasons=run.reasons,
         language=run.language,
+        masked=run.masked,
         workers=min(Settings().threads, len(todo)),
     )
     for at, (number, batch) in enumerate(zip(todo, told, strict=True)):
@@ -158,7 +171,10 @@ def _finished(run: _Run, parts: Parts) -> Iterator[int]:
             run.scorer, clues, batch.rows, batch.scores, batch.explanation, found[at]
         )
         _keep(run, number, scored, parts.began_at)
-        parts.keep(number, _with_clues(clues, batch.told))
+        told_rows = _with_clues(clues, batch.told)
+        if run.purpose != "handling":
+            told_rows = under_pseudonyms(run.home, told_rows, ["clue_id"])
+        parts.keep(number, told_rows)
         yield number
 
 

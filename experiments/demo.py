@@ -23,6 +23,7 @@ from dispatch.outcome import take_outcomes
 from dispatch.score_clues import score_clues
 from experiments.past_orders import take_past_orders
 from experiments.province.simulate import simulate
+from governance.holdings import all_held
 from governance.home import Home
 from governance.intake import admit
 from governance.jurisdiction import load_jurisdiction
@@ -50,6 +51,7 @@ def run_demo(
     clock = WallClock(home.jurisdiction.timezone)
     end = add_months(home.jurisdiction.manifest.raise_cycle.first, MONTHS - 1)
     take_in(home, made["files"], end.isoformat(), clock, stages)
+    home.note_data_until(max(each.known_until or end for each in all_held(home)))
     take_past_orders(home, made["orders"])
     result = train(home, EXPERIMENT, clock, stages)
     with stages.stage("promote"):
@@ -97,16 +99,16 @@ def take_in(
     home: Home, files: dict[str, list[str]], until: str, clock: Clock, stages: Stages
 ) -> None:
     """Records, then clues, then what became of them."""
+    # A province may be simulated beyond today; no word comes from after its own end.
+    day = FixedClock(max(clock.now(), parse_moment(until)))
     with stages.stage("admit", len(files) - 1) as bar:
         for record_set, paths in files.items():
             if record_set != "outcomes":
-                admit(home, record_set, [Path(path) for path in paths], clock)
+                admit(home, record_set, [Path(path) for path in paths], day)
                 bar.advance()
     with stages.stage("raise") as bar:
         raise_until(home, parse_moment(until), bar)
     with stages.stage("outcomes"):
-        # A province may be simulated beyond today; no word comes from after its own end.
-        day = FixedClock(max(clock.now(), parse_moment(until)))
         for path in files["outcomes"]:
             take_outcomes(home, Path(path), day)
 

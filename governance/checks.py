@@ -257,7 +257,7 @@ def _time_checks(contract: Contract) -> list[Check]:
 
 
 def _latest_checks(latest: Mapping[str, datetime]) -> list[Check]:
-    cure = "mend the time at its source, or send the row when it is so far"
+    cure = "mend the time at its source, or send the row when it is so far (see `planned`)"
     return [
         Check(
             name,

@@ -4,7 +4,8 @@ The dialect is ODCS with these custom properties, all explained in docs/declare.
 
 - on the schema: `happenedAt` (a column, or `record_set.column` found by `happenedAtBy`, a column
   both share), `knownAt` (a column; else the SLA `latency` says how long after `happenedAt` a
-  record becomes known);
+  record becomes known), `planned` (true: what is still to come may be admitted; nobody sees it
+  before it has happened);
 - on a property: `formats` (strptime forms tried in order, for dates and timestamps), `outcome`
   (true: the column tells how the thing ended, so nothing that raises clues from a schedule may
   read it) and `overwritten` (true: the sender changes it later without a trace, so it is stored
@@ -42,7 +43,15 @@ from governance.terms import Terms, read_terms, terms_faults
 ColumnType = Literal["integer", "number", "string", "date", "timestamp", "boolean"]
 COLUMN_TYPES: tuple[str, ...] = get_args(ColumnType)
 SYSTEM_COLUMNS = ("record_no", "happened_at", "known_at", "retracted_at", "batch", "row_digest")
-SCHEMA_PROPERTIES = {"happenedAt", "happenedAtBy", "knownAt", "drift", "unitJumpBy", "pull"}
+SCHEMA_PROPERTIES = {
+    "happenedAt",
+    "happenedAtBy",
+    "planned",
+    "knownAt",
+    "drift",
+    "unitJumpBy",
+    "pull",
+}
 COLUMN_PROPERTIES = {"formats", "outcome", "overwritten", "category"}
 CONTRACT_PROPERTIES = {"legalGround"}
 LATENCY_UNITS = {"d": "days", "h": "hours", "m": "minutes", "min": "minutes"}
@@ -91,6 +100,7 @@ class Contract:
     version: str
     digest: str
     terms: Terms = field(default_factory=Terms)
+    planned: bool = False
 
     @property
     def primary_key(self) -> tuple[str, ...]:
@@ -139,6 +149,7 @@ def _contract(declared: OpenDataContractStandard, schema: SchemaObject, digest: 
         version=str(declared.version or "0"),
         digest=digest,
         terms=read_terms(declared, schema),
+        planned=custom.get("planned") is True,
     )
 
 
@@ -272,6 +283,9 @@ def _time_faults(
     if "happenedAt" not in custom:
         cure = "add customProperties: [{property: happenedAt, value: COLUMN}]"
         faults.append(Fault("a happenedAt column", "none", cure, where))
+    if not isinstance(custom.get("planned", False), bool):
+        got, cure = repr(custom["planned"]), "write true, or leave it out"
+        faults.append(Fault("true or false for planned", got, cure, where))
     if custom.get("happenedAtBy", next(iter(columns))) not in columns:
         got, cure = repr(custom["happenedAtBy"]), nearest(custom["happenedAtBy"], columns)
         faults.append(Fault("a column for happenedAtBy", got, cure, where))

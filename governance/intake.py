@@ -102,7 +102,8 @@ def admit_sources(
     by_now: Collection[str] = (),
 ) -> Receipt:
     """The flow itself, for sources that can be read. `by_now`: columns whose moments are not after
-    now, but for clocks and zones that differ by up to a day."""
+    now, but for clocks and zones that differ by up to a day; when a record happened is always one,
+    unless the contract says that it may be planned."""
     receipt = Receipt(contract.record_set, _batch_id(contract, sources))
     receipt.files = [source.name for source in sources]
     table = home.table(contract.record_set)
@@ -115,7 +116,7 @@ def admit_sources(
         _lay_out_reference(connection, home, contract)
         last, stored = receipts.last_number(home, contract.record_set), tables.files(table)
         batch = Batch(connection, contract, stored, folder, receipt.batch, last, late)
-        latest = dict.fromkeys(by_now, now + CLOCKS_DIFFER)
+        latest = dict.fromkeys([*by_now, *_past(contract)], now + CLOCKS_DIFFER)
         threads = Settings().threads
         desks = Desks(connection, contract, receipt.batch, folder, now, threads, latest, late)
         bar.expect(len(sources) + 1)
@@ -128,6 +129,15 @@ def admit_sources(
         bar.advance()
         shutil.rmtree(folder, ignore_errors=True)
     return receipt
+
+
+def _past(contract: Contract) -> list[str]:
+    """The column that tells what must have happened already: of what is to come no record is kept.
+
+    Where another record set holds the times they were judged there.
+    """
+    happened = contract.happened_at
+    return [happened] if isinstance(happened, str) and not contract.planned else []
 
 
 def _read_all(files: Sequence[Path], timezone: str) -> list[Source]:

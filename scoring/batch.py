@@ -6,7 +6,7 @@ per distinct value, and lists of reasons are put together from codes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,22 +63,29 @@ def told_table(
     explanation: Explanation,
     reasons: int,
     language: Language,
+    masked: Collection[str] = (),
 ) -> pa.Table:
     """The same for rows that are scored and explained already.
 
-    Bit for bit what `scoring.reasons.reasons_of` tells of each row; values are texts.
+    Bit for bit what `scoring.reasons.reasons_of` tells of each row; values are texts. Features in
+    `masked` count in `other` only, and no flag names them.
     """
     features = scorer.manifest.features
     found = np.ascontiguousarray(explanation.contributions)
-    places = strongest_of(found, min(reasons, len(features)))
+    shown = np.array([at for at, each in enumerate(features) if each.name not in masked], np.int64)
+    told_of = found if len(shown) == len(features) else np.ascontiguousarray(found[:, shown])
+    places = shown[strongest_of(told_of, min(reasons, len(shown)))]
     contributions = np.take_along_axis(found, places, axis=1)
     other = scores.margin - explanation.base - exact_sums(contributions)
     told = _reasons(features, rows, places, contributions, language)
+    flags = scores.flags
+    if masked:
+        flags = [[each for each in row if each.partition(":")[2] not in masked] for row in flags]
     count, digest = rows.num_rows, scorer.digest
     columns = [
         pa.array([digest] * count, pa.string()), pa.array(scores.margin),
         pa.array(scores.probability), pa.array(explanation.base),
-        pa.array(scores.flags, TOLD.field("flags").type), told, pa.array(other),
+        pa.array(flags, TOLD.field("flags").type), told, pa.array(other),
     ]  # fmt: skip
     return pa.Table.from_arrays(columns, schema=TOLD)
 

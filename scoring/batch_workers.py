@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -42,20 +42,23 @@ def told_batches(
     reasons: int,
     language: Language,
     workers: int,
+    masked: Collection[str] = (),
 ) -> Iterator[ToldBatch]:
     """Score and tell feature tables, in their order; `folder` is the scorer's bundle.
 
-    With one worker nothing leaves this process, and the scorer's own threads are used.
+    No reason tells of a feature in `masked`. With one worker nothing leaves this process, and the
+    scorer's own threads are used.
     """
     if workers <= 1:
         for rows in batches:
-            yield _tell(scorer, rows, reasons, language)
+            yield _tell(scorer, rows, reasons, language, masked)
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         waiting: deque[tuple[pa.Table, Future[Found]]] = deque()
         for rows in batches:
-            found = pool.submit(_tell_there, folder, scorer.digest, rows, reasons, language)
+            asked = (rows, reasons, language, masked)
+            found = pool.submit(_tell_there, folder, scorer.digest, *asked)
             waiting.append((rows, found))
             if len(waiting) > workers:
                 yield _of(*waiting.popleft())
@@ -68,16 +71,23 @@ def _of(rows: pa.Table, found: Future[Found]) -> ToldBatch:
     return ToldBatch(rows, *found.result())
 
 
-def _tell(scorer: Scorer, rows: pa.Table, reasons: int, language: Language) -> ToldBatch:
+def _tell(
+    scorer: Scorer, rows: pa.Table, reasons: int, language: Language, masked: Collection[str]
+) -> ToldBatch:
     scores, explanation = scorer.score(rows), scorer.explain(rows)
-    told = told_table(scorer, rows, scores, explanation, reasons, language)
+    told = told_table(scorer, rows, scores, explanation, reasons, language, masked)
     return ToldBatch(rows, scores, explanation, told)
 
 
 def _tell_there(
-    folder: Path, digest: str, rows: pa.Table, reasons: int, language: Language
+    folder: Path,
+    digest: str,
+    rows: pa.Table,
+    reasons: int,
+    language: Language,
+    masked: Collection[str],
 ) -> Found:
-    told = _tell(scorer_here(folder, digest), rows, reasons, language)
+    told = _tell(scorer_here(folder, digest), rows, reasons, language, masked)
     return told.scores, told.explanation, told.told
 
 

@@ -19,7 +19,7 @@ from clues.register import read_clues
 from clues.supervision import SupervisionModel, load_supervision_models
 from features.condition import columns_used
 from features.declared import declared_features
-from features.definition import Feature
+from features.definition import Feature, FeatureSet
 from governance.freshness import Standing, standing
 from governance.holdings import Held, held
 from governance.home import Home
@@ -55,7 +55,7 @@ class Entry:
 
 def catalogue(home: Home, clock: Clock) -> list[Entry]:
     """Every record set in alphabetical order, then the clues."""
-    users = _users(home)
+    users = users_of(home)
     entries = [
         _of_records(held(home, name), standing(home, name, clock), users)
         for name in home.jurisdiction.contracts
@@ -96,19 +96,24 @@ def columns_of(feature: Feature) -> set[Column]:
 Users = Mapping[Column, Mapping[str, list[str]]]
 
 
-def _users(home: Home) -> Users:
+def users_of(home: Home, definitions: FeatureSet | None = None) -> Users:
+    """(record set, column) -> who uses it: names of supervision models, features and scorers.
+
+    `definitions`: the home's, where they are loaded already. Columns that nobody uses are absent.
+    """
+    defined = definitions or declared_features(home)
     users: dict[Column, dict[str, list[str]]] = defaultdict(lambda: {each: [] for each in USERS})
     for model in load_supervision_models(home.jurisdiction):
         for column in _read_by(model):
             users[column]["supervision_models"].append(model.name)
-    features = {feature.name: columns_of(feature) for feature in declared_features(home).features}
+    features = {feature.name: columns_of(feature) for feature in defined.features}
     for name, columns in features.items():
         for column in columns:
             users[column]["features"].append(name)
     for digest, names in scorers_of(home).items():
         for column in {each for name in names for each in features.get(name, ())}:
             users[column]["scorers"].append(digest)
-    return users
+    return dict(users)
 
 
 def _read_by(model: SupervisionModel) -> Iterable[Column]:

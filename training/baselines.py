@@ -22,7 +22,7 @@ from scoring.bundle import ScoredFeature
 from training.experiment import Baseline, Experiment
 
 Floats = npt.NDArray[np.float64]
-LEARNER = "learner"
+COLUMNS, LEARNER = "columns", "learner"
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def rank_by(
     if baseline == "random_forest":
         learner = _forest(features, experiment.seed, threads)
     else:
-        learner = _logistic(features)
+        learner = logistic(features)
     weights = {} if weight is None else {f"{LEARNER}__sample_weight": weight}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -75,15 +75,15 @@ def rank_by(
     return Ranking(probability, probability)
 
 
-def _logistic(features: tuple[ScoredFeature, ...]) -> Pipeline:
-    """Median and flag for the missing, standard scale, one-hot categories, C = 0.01."""
+def logistic(features: tuple[ScoredFeature, ...], c: float = 0.01) -> Pipeline:
+    """Median and flag for the missing, standard scale, one-hot categories; `c`: 1 / ridge."""
     columns = _columns(
         features,
         make_pipeline(_filled(), StandardScaler()),
         OneHotEncoder(handle_unknown="ignore", min_frequency=10),
     )
-    learner = LogisticRegression(C=0.01, max_iter=500)
-    return Pipeline([("columns", columns), (LEARNER, learner)])
+    learner = LogisticRegression(C=c, max_iter=500)
+    return Pipeline([(COLUMNS, columns), (LEARNER, learner)])
 
 
 def _forest(features: tuple[ScoredFeature, ...], seed: int, threads: int) -> Pipeline:

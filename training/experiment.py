@@ -278,6 +278,16 @@ class Calibration(Declared):
         return self
 
 
+class Teacher(Declared):
+    """A plain scorer that trees repeat, one per feature; directions of `monotone` hold for it.
+
+    `c` is the inverse of its ridge's strength, after every number was brought to one scale.
+    """
+
+    kind: Literal["logistic_regression"]
+    c: Annotated[float, Field(gt=0)] = 0.01
+
+
 class ChosenFeatures(Declared):
     """Features left out, by name or pattern (*)."""
 
@@ -308,6 +318,7 @@ class Experiment(Declared):
     rolling: Rolling | None = None
     calibration: Calibration
     scorer: Annotated[dict[str, float | int | bool | str], AfterValidator(_sound)] = {}
+    teacher: Teacher | None = None
     tuning: Tuning | None = None
     early_stopping: EarlyStopping | None = None
     # Feature name or pattern: 1 where a higher value may never lower the score, -1 the other way.
@@ -338,6 +349,10 @@ class Experiment(Declared):
         said = []
         if "past_cases" in self.baselines and self.past_cases is None:
             said.append("baseline past_cases needs past_cases: {feature: NAME}")
+        if self.teacher is not None:
+            idle = {*self.scorer} - {"num_leaves", "min_child_samples"}
+            idle |= {name for name in ("tuning", "early_stopping") if getattr(self, name)}
+            said += [f"with teacher {name} decides nothing: leave it out" for name in sorted(idle)]
         names = [rival.name for rival in self.rivals]
         if len({*names, *self.baselines, "scorer"}) <= len(names) + len(self.baselines):
             said.append("two rankings have the same name: rename a rival")

@@ -15,9 +15,10 @@ from base.errors import Fault, Refused, nearest
 from scoring.bundle import ScoredFeature
 from scoring.calibration import SigmoidCalibrator
 from training.calibrate import calibrated
-from training.experiment import Experiment
+from training.experiment import Experiment, Teacher
 from training.note import Note
 from training.rows import Rows, has_both_classes
+from training.teacher import staircases, taught_terms
 
 Floats = npt.NDArray[np.float64]
 Parameters = Mapping[str, float | int | bool | str]
@@ -31,12 +32,18 @@ NOT_STOPPED = Note(
     "not stopped early: no later rows with both cases and other clues",
     "未提前停止：较晚的样本中没有两类",
 )
+TAUGHT = Note(
+    "each tree is one feature's term of a logistic regression",
+    "每棵树为逻辑回归中一项特征的阶梯函数",
+)
 DEFAULTS: dict[str, float | int | bool | str] = {
     "num_leaves": 15,
     "learning_rate": 0.05,
     "n_estimators": 200,
     "min_child_samples": 40,
 }
+# With a teacher: stairs of a feature at most, rows of a stair at least.
+OF_STAIRS: dict[str, float | int | bool | str] = {"num_leaves": 32, "min_child_samples": 5}
 # Parameters that decide how values are put in bins: rows are binned once for each choice of them.
 BIN_PARAMETERS = (
     "bin_construct_sample_cnt",
@@ -86,7 +93,9 @@ def fit(
         return grow_trees(experiment, features, rows.where(chosen), threads, parameters)
 
     def fitted(booster: lgb.Booster, calibrator: SigmoidCalibrator, *notes: Note) -> Fitted:
-        return Fitted(booster, calibrator, (*notes, *_constant(features, rows.matrix)), used)
+        taught = () if experiment.teacher is None else (TAUGHT,)
+        told = (*taught, *notes, *_constant(features, rows.matrix))
+        return Fitted(booster, calibrator, told, used)
 
     everything = np.ones(len(rows.label), bool)
     if experiment.calibration.share is not None:
@@ -106,6 +115,8 @@ def fit(
 
 def used_parameters(experiment: Experiment, chosen: Parameters | None = None) -> Parameters:
     """Defaults, the declared ones over them, the chosen ones over those."""
+    if experiment.teacher is not None:
+        return {**OF_STAIRS, **experiment.scorer}
     return {**DEFAULTS, **experiment.scorer, **(chosen or {})}
 
 
@@ -116,10 +127,35 @@ def grow_trees(
     threads: int,
     parameters: Parameters | None = None,
 ) -> lgb.Booster:
-    """LightGBM with fixed seeds, deterministic, and as many threads as the rows are worth."""
+    """LightGBM with fixed seeds, deterministic, and as many threads as the rows are worth; with a
+    teacher they are its staircases."""
     worth = worthwhile_threads(threads, len(rows.label))
     binned = bin_rows(experiment, features, rows, worth, parameters)
+    if experiment.teacher is not None:
+        return _taught(experiment.teacher, experiment, features, rows, binned.growing, worth)
     return grow_binned(experiment, features, binned, worth, parameters)
+
+
+def _taught(
+    teacher: Teacher,
+    experiment: Experiment,
+    features: tuple[ScoredFeature, ...],
+    rows: Rows,
+    binned: lgb.Dataset,
+    threads: int,
+) -> lgb.Booster:
+    directions = monotone_constraints(experiment, features)
+    terms = taught_terms(teacher, features, rows, directions)
+    options = {
+        **used_parameters(experiment),
+        "monotone_constraints": directions,
+        "seed": experiment.seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": threads,
+        "verbose": -1,
+    }
+    return staircases(terms, rows, binned, options)
 
 
 def bin_rows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,7 @@ from governance.holdings import Held, all_held, held, quarantined_rows
 from governance.quality import measured
 from governance.receipts import receipts
 from scoring.audit import note_read
+from scoring.catalogue import users_of
 from serving.access import service_of, visitor_of
 from serving.console.page import page, refused
 from serving.principal import Principal
@@ -36,7 +38,7 @@ def catalogue(request: Request, language: Language = "zh") -> Response:
         stands = {each.record_set: each for each in standings(service.home, service.clock)}
     except CluesError as error:
         return refused(request, language, error)
-    now = service.clock.now()
+    now = service.data_until or service.clock.now()
     return page(
         request,
         "records.html",
@@ -94,7 +96,14 @@ def record_set_told(
         "more": start + ROWS if len(rows) > ROWS else None,
         "masked": bool(closed - set(seen)),
         "kept": bool(closed & set(seen)),
+        "used": used_columns(service, name),
     }
+
+
+def used_columns(service: Service, name: str) -> dict[str, Mapping[str, list[str]]]:
+    """Column of a record set -> the supervision models, features and scorers that use it."""
+    users = users_of(service.home, service.definitions)
+    return {column: used for (record_set, column), used in users.items() if record_set == name}
 
 
 def closed_columns(found: Held) -> int:

@@ -25,6 +25,7 @@ from dispatch.parts import Parts
 from dispatch.score_clues import score_clues
 from dispatch.scoring_run import lines_of, load_champion, score_at
 from governance.home import Home
+from governance.pseudonyms import pseudonym, pseudonym_key
 from scoring.batch import REASON, TOLD
 from scoring.champion import write_champion
 from scoring.ledger import open_ledger
@@ -128,6 +129,26 @@ def test_chosen_clues_may_come_as_a_delta_table(home: Home) -> None:
     )  # fmt: skip
     assert told["rows"] == 2
     assert sorted(pq.read_table(output)["clue_id"].to_pylist()) == two
+
+
+def test_a_file_for_others_has_the_same_scores_and_no_id_that_could_be_tried(home: Home) -> None:
+    """A clue's id is made of its subject: it leaves under a pseudonym, the score as it is."""
+    here, theirs = home.path / "scores.parquet", home.path / "theirs.parquet"
+    killed_run.run(home, here, LATER)
+    score_clues(
+        home, killed_run.AUGUST, output=theirs, chosen=None, reasons=3, language="en",
+        clock=FixedClock(datetime(2024, 8, 10)), stages=silent(), purpose="export",
+    )  # fmt: skip
+    ours, told = pq.read_table(here), pq.read_table(theirs)
+    assert told["margin"].equals(ours["margin"])
+    key = pseudonym_key(home)
+    wanted = {pseudonym(key, clue): row for clue, row in zip(*columns(ours), strict=True)}
+    assert dict(zip(*columns(told), strict=True)) == wanted
+
+
+def columns(table: pa.Table) -> tuple[list[str], list[list[Any]]]:
+    """Ids and, beside them, everything else."""
+    return table["clue_id"].to_pylist(), table.drop(["clue_id"]).to_pylist()
 
 
 def test_joined_parts_are_in_one_order(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from experiments.province.names import check_character
 from experiments.province.simulate import simulate
 from experiments.province.world import make_world
 from governance.home import Home
+from governance.quality import measured
 from governance.quarantine import read as read_quarantine
 from governance.reading import Records
 from training.selection import noted_chances
@@ -78,6 +79,15 @@ def test_a_large_province_is_its_blocks_and_nothing_else(
         first, *rest = (set(pd.read_parquet(file)[key]) for file in made["files"][name])
         assert not first & set.union(*rest)
     assert pd.read_parquet(tmp_path / "truth" / "faults.parquet")["file"].nunique() > 12
+
+
+def test_a_fresh_province_keeps_the_rules_of_its_own_contracts(province: Home) -> None:
+    """What is dirt on purpose is known to who declares a rule: January's double payments, too."""
+    told = {name: measured(province, name) for name in province.jurisdiction.contracts}
+    assert [rule for rules in told.values() for rule in rules if not rule.ok] == []
+    twice, back = told["benefit_payments"]
+    assert twice.value > 3
+    assert back.value > twice.value
 
 
 def test_the_platform_raises_exactly_the_clues_of_the_truth(province: Home) -> None:

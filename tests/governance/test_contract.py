@@ -11,6 +11,7 @@ from base.errors import Refused
 from governance.contract import load_contract
 from governance.home import Home
 from governance.intake import admit_table
+from governance.jurisdiction import load_jurisdiction
 
 
 @pytest.mark.parametrize(
@@ -57,3 +58,15 @@ def test_a_contract_that_stored_rows_cannot_follow_is_refused(
     path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
     with pytest.raises(Refused, match=told):
         admit_table(Home.open(hamlet.path), "payments", pa.table(row), clock)
+
+
+@pytest.mark.parametrize("name", ["anhui", "chicago"])
+def test_every_contract_here_says_who_answers_for_it_and_how_long_it_is_kept(name: str) -> None:
+    """Owner and legal ground; retention, but of registers that stand; how often a batch comes, but
+    of outcomes, which come as they come."""
+    for record_set, contract in load_jurisdiction(name).contracts.items():
+        terms = contract.terms
+        assert terms.owner, record_set
+        assert terms.legal_ground, record_set
+        assert (terms.retention is None) == (record_set in ("persons", "companies"))
+        assert (terms.frequency is None) == (record_set == "outcomes")

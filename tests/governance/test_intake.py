@@ -137,6 +137,35 @@ def test_known_before_it_happened_is_refused_by_row(hamlet, tmp_path, clock) -> 
     assert reason["wanted"] == "a time not before died_on"
 
 
+def test_what_has_not_happened_yet_is_quarantined(hamlet, tmp_path, clock) -> None:
+    """A day is given to clocks that differ; the clock stands at noon of 2026-01-02."""
+    rows = "".join(f"P{at},2026-01-{day:02},1,pension,1\n" for at, day in enumerate((2, 3, 4, 9)))
+    receipt = admit(hamlet, "payments", [write(tmp_path, "a.csv", HEADER + rows)], clock)
+    assert (receipt.admitted, receipt.quarantined) == (2, 2)
+    for kept in quarantine.read(hamlet, "payments"):
+        [reason] = kept["reasons"]
+        assert (reason["column"], reason["wanted"]) == ("paid_on", "a moment not after now")
+
+
+def test_what_is_planned_is_admitted_where_the_contract_says_so_and_seen_later(
+    hamlet, hamlet_folder, tmp_path, clock
+) -> None:
+    """It stands among the records from the day it happens."""
+    path = hamlet_folder / "records" / "payments.odcs.yaml"
+    declared = "[{property: happenedAt, value: paid_on}"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace(declared, f"{declared}, {{property: planned, value: true}}"))
+    planner = Home.open(hamlet.path)
+    file = write(tmp_path, "a.csv", HEADER + "P1,2027-03-01,1,pension,1\n")
+    assert admit(planner, "payments", [file], clock).admitted == 1
+    with Records(planner) as records:
+        assert records.known_at("payments", datetime(2027, 3, 1)).num_rows == 0
+        assert records.known_at("payments", datetime(2027, 4, 1)).num_rows == 1
+    path.write_text(text.replace(declared, f"{declared}, {{property: planned, value: perhaps}}"))
+    with pytest.raises(Refused, match="true or false for planned"):
+        admit(Home.open(hamlet.path), "payments", [file], clock)
+
+
 def test_the_same_batch_again_changes_nothing(hamlet, tmp_path, clock) -> None:
     """A duplicate file is known already: same counts, same version, and a notice says so."""
     file = write(tmp_path, "a.csv", HEADER + GOOD + "bad,2024-01-05,1,pension,1\n")

@@ -38,6 +38,8 @@ def chicago(chicago_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Hom
         parts = receipt.admitted + receipt.quarantined + receipt.already_admitted
         assert receipt.rows == parts == len(pd.read_parquet(path))
         assert receipt.quarantined == 0
+        assert receipt.quality
+        assert all(rule.ok for rule in receipt.quality)
     raise_until(home, datetime(2014, 7, 1))
     return home
 

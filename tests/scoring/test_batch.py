@@ -12,7 +12,7 @@ import tiny_scorer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.batch import TOLD, distinct_values, exact_sums, tell_rows
+from scoring.batch import TOLD, distinct_values, exact_sums, tell_rows, told_table
 from scoring.reasons import reasons_of
 from scoring.scorer import Scorer
 
@@ -24,7 +24,9 @@ def scorer(tmp_path_factory: pytest.TempPathFactory) -> Scorer:
     return Scorer.load(folder / digest, digest)
 
 
-def row_by_row(scorer: Scorer, rows: pa.Table, count: int, language: str) -> pa.Table:
+def row_by_row(
+    scorer: Scorer, rows: pa.Table, count: int, language: str, masked: frozenset[str] = frozenset()
+) -> pa.Table:
     """What the way of one row tells of each."""
     lines = []
     for at in range(rows.num_rows):
@@ -40,6 +42,7 @@ def row_by_row(scorer: Scorer, rows: pa.Table, count: int, language: str) -> pa.
             language=language,  # type: ignore[arg-type]
             margin=margin,
             base=base,
+            masked=masked,
         ).as_json()
         for reason in told["reasons"]:
             reason["value"] = None if reason["value"] is None else str(reason["value"])
@@ -49,7 +52,7 @@ def row_by_row(scorer: Scorer, rows: pa.Table, count: int, language: str) -> pa.
                 "margin": margin,
                 "probability": float(scores.probability[0]),
                 "base": base,
-                "flags": scores.flags[0],
+                "flags": [each for each in scores.flags[0] if each.split(":")[1] not in masked],
                 **told,
             }
         )
@@ -70,6 +73,17 @@ def test_a_batch_is_told_as_its_rows_are(
     drawn = tiny_scorer.random_rows(rows, seed)
     told = tell_rows(scorer, drawn, count, language)  # type: ignore[arg-type]
     assert told.equals(row_by_row(scorer, drawn, count, language))
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 9])
+def test_masked_features_are_told_in_the_sum_of_the_others_only(scorer: Scorer, count: int) -> None:
+    """As for one row, whichever are masked: some, or all."""
+    names = [feature.name for feature in scorer.manifest.features]
+    rows = tiny_scorer.random_rows(20, 5)
+    scores, explanation = scorer.score(rows), scorer.explain(rows)
+    for masked in (frozenset(names[:2]), frozenset(names)):
+        told = told_table(scorer, rows, scores, explanation, count, "en", masked)
+        assert told.equals(row_by_row(scorer, rows, count, "en", masked))
 
 
 def test_a_column_that_is_not_there_reads_as_no_record(scorer: Scorer) -> None:

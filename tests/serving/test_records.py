@@ -9,6 +9,7 @@ from served_hamlet import Served
 
 from base.moment import FixedClock
 from governance.intake import admit
+from scoring.catalogue import catalogue
 from scoring.ledger.tables import audit
 
 ROWS = (
@@ -56,6 +57,28 @@ def test_the_catalogue_leads_to_each_record_set_and_its_refused_rows(stewarded: 
     assert "&lt;script&gt;" in told
     only = stewarded.client.get("/console/records/payments?column=paid_on").text
     assert "SECRET9" not in only
+
+
+def test_each_column_tells_who_uses_it_as_the_catalogue_does(stewarded: Served) -> None:
+    """Supervision models, features and scorers by name; what nobody uses says so."""
+    [entry] = [
+        each
+        for each in catalogue(stewarded.home, stewarded.service.clock)
+        if each.record_set == "payments"
+    ]
+    told = stewarded.client.get("/console/records/payments?language=en").text
+    rows = told[told.index('id="columns"') :].split("<tr>")[2:]
+    assert len(rows) == len(entry.columns)
+    for row, column in zip(rows, entry.columns, strict=True):
+        users = [column["supervision_models"], column["features"]]
+        users.append([digest[:12] for digest in column["scorers"]])
+        for name in [name for names in users for name in names]:
+            assert f'<span class="id">{name}</span>' in row
+        counts = [len(each) for each in users]
+        summary = "used by {} supervision models · {} features · {} scorers".format(*counts)
+        assert (summary in row) == bool(sum(counts))
+        assert ("used by nothing" in row) == (not sum(counts))
+    assert {bool(each["features"]) for each in entry.columns} == {True, False}
 
 
 def test_a_row_of_closed_columns_is_told_by_its_shape_and_reading_it_is_kept(
