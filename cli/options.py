@@ -6,6 +6,7 @@ import functools
 import json
 import sys
 from collections.abc import Callable
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec
 
@@ -72,10 +73,29 @@ def _tell(answer: dict[str, Any]) -> None:
             for key, entry in value.items():
                 print(f"  {key}: {_line(entry)}")
         else:
-            print(f"{name}: {value}")
+            print(f"{name}: {shown(value)}")
 
 
 def _line(entry: Any) -> str:
     if isinstance(entry, dict):
-        return ", ".join(f"{key} {value}" for key, value in entry.items())
-    return str(entry)
+        return ", ".join(f"{key} {shown(value)}" for key, value in entry.items())
+    return shown(entry)
+
+
+def shown(value: Any) -> str:
+    """A value as a person reads it; what is not known is a dash."""
+    if value is None or value == () or value == []:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, datetime):
+        return value.isoformat(" ", "seconds")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return f"({_line(value)})" if value else "-"
+    if isinstance(value, list | tuple | set | frozenset):
+        return "; ".join(shown(each) for each in value)
+    return str(value)

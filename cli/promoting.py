@@ -125,7 +125,8 @@ def worker(
 ) -> dict[str, Any]:
     """Do the jobs that were left for later, one at a time: until Ctrl-C, which ends the job first.
 
-    What a worker was killed over is done again by the next one.
+    What a worker was killed over is done again by the next one. What `schedule` of monitoring.yaml
+    names is done at its time, and MLflow told of a champion that it did not hear of.
     """
     from base.moment import WallClock
     from governance.home import Home
@@ -136,6 +137,10 @@ def worker(
     jobs = Jobs(opened, clock, lambda ended: tell(json.dumps(ended, ensure_ascii=False)))
     if until_empty:
         return {"jobs": jobs.work_until_empty()}
+    from cli.scheduling import by_the_clock
+
+    for line in by_the_clock(jobs):
+        tell(line)
     tell(f"waiting for jobs of {opened.path}; Ctrl-C ends")
     jobs.work()
     return {"jobs": jobs.done}

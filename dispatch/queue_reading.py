@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 import sqlalchemy as sa
@@ -24,14 +24,9 @@ OFFICES_APART = 40
 KEY = ("below", "minus_value", "clue_id")
 ORDERED = [queue_places.c[name] for name in KEY]
 Rows = list[dict[str, Any]]
-# What is told of the rows of a page beside their places.
-Beside = Callable[[sa.Connection, Rows], None]
-SCORERS = sa.select(scores_given.c.score_id, scores_given.c.scorer).where(
-    scores_given.c.score_id.in_(sa.bindparam("ids", expanding=True))
-)
-STATES = sa.select(clue_states.c.clue_id, clue_states.c.state).where(
-    clue_states.c.clue_id.in_(sa.bindparam("ids", expanding=True))
-)
+# What is told of each row beside its place: the scorer of the score that the clue waits with, or
+# where the clue stands now.
+Beside = Literal["scorer", "state"]
 COUNTS = sa.select(
     sa.func.coalesce(sa.func.sum(queue_offices.c.total), 0),
     sa.func.coalesce(sa.func.sum(queue_offices.c.within), 0),
@@ -50,44 +45,25 @@ class QueuePage:
     within: int
 
 
-def name_scorers(connection: sa.Connection, rows: Rows) -> None:
-    """`scorer`: which one gave the score that the clue waits with."""
-    ids = [row["score_id"] for row in rows if row["score_id"] is not None]
-    scorers = dict(connection.execute(SCORERS, {"ids": ids}).all())
-    for row in rows:
-        row["scorer"] = scorers.get(row["score_id"])
-
-
-def name_states(connection: sa.Connection, rows: Rows) -> None:
-    """`state`: where the clue stands now."""
-    ids = [row["clue_id"] for row in rows]
-    states = dict(connection.execute(STATES, {"ids": ids}).all())
-    for row in rows:
-        row["state"] = states.get(row["clue_id"], "scored")
-
-
 def read_page(
     ledger: sa.Engine,
     offices: Collection[str] | None,
     limit: int,
     cursor: str | None,
     models: Collection[str] | None = None,
-    beside: Beside = name_scorers,
+    beside: Beside = "scorer",
 ) -> QueuePage:
     """A page of the queues of some offices (None: all), best first, those within capacity before
     the others. `models`: rows of these supervision models only; what is counted stays the whole.
     Raises Refused for a cursor that is none."""
     after = None if cursor is None else read_cursor(cursor)
-    query, values = _asked(offices, limit + 1, after, models)
+    query, values = _asked(offices, limit + 1, after, models, beside)
     with ledger.connect() as connection:
         found = connection.execute(query, values)
         names = list(found.keys())
         rows = [dict(zip(names, row, strict=True)) for row in found]
-        more, rows = len(rows) > limit, rows[:limit]
-        beside(connection, rows)
         total, within = _counts(connection, offices)
-    for row in rows:
-        del row["score_id"]
+    more, rows = len(rows) > limit, rows[:limit]
     return QueuePage(rows, _cursor(rows[-1]) if more else None, total, within)
 
 
@@ -96,6 +72,7 @@ def _asked(
     count: int,
     after: list[Any] | None,
     models: Collection[str] | None,
+    beside: Beside,
 ) -> tuple[Any, dict[str, Any]]:
     """The query of the next `count` rows, and its values."""
     values: dict[str, Any] = {"count": count}
@@ -113,13 +90,27 @@ def _asked(
         values |= {f"after_{name}": value for name, value in zip(KEY, after, strict=True)}
     if models is not None:
         values["models"] = sorted(models)
-    return _page(apart, after is not None, models is not None), values
+    return _page(apart, after is not None, models is not None, beside), values
 
 
 @lru_cache(maxsize=256)
-def _page(apart: int, goes_on: bool, of_models: bool) -> Any:
-    """The next rows; built once for each form. `apart`: of how many offices, each looked up in its
-    own index and merged; 0: of all; -1: of many, by one index over all."""
+def _page(apart: int, goes_on: bool, of_models: bool, beside: Beside) -> Any:
+    """The next rows with what is told beside them; built once for each form."""
+    page = _places(apart, goes_on, of_models).subquery("page")
+    if beside == "scorer":
+        told: Any = scores_given.c.scorer
+        joined = page.outerjoin(scores_given, scores_given.c.score_id == page.c.score_id)
+    else:
+        told = sa.func.coalesce(clue_states.c.state, "scored").label("state")
+        joined = page.outerjoin(clue_states, clue_states.c.clue_id == page.c.clue_id)
+    columns = [column for column in page.c if column.name != "score_id"]
+    order = [page.c[name] for name in KEY]
+    return sa.select(*columns, told).select_from(joined).order_by(*order)
+
+
+def _places(apart: int, goes_on: bool, of_models: bool) -> sa.Select[Any]:
+    """The next rows of the kept ranking. `apart`: of how many offices, each looked up in its own
+    index and merged; 0: of all; -1: of many, by one index over all."""
     count = sa.bindparam("count", type_=sa.Integer)
     plain = sa.select(queue_places)
     if of_models:

@@ -50,6 +50,7 @@ def run_demo(
     clock = WallClock(home.jurisdiction.timezone)
     end = add_months(home.jurisdiction.manifest.raise_cycle.first, MONTHS - 1)
     take_in(home, made["files"], end.isoformat(), clock, stages)
+    home.note_data_until(end)
     take_past_orders(home, made["orders"])
     result = train(home, EXPERIMENT, clock, stages)
     with stages.stage("promote"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -51,6 +52,25 @@ class Home:
         """Loaded from its folder, so that an added supervision model is seen at once."""
         note = json.loads((self.path / "home.json").read_text("utf-8"))
         return load_jurisdiction(note["jurisdiction"])
+
+    @property
+    def data_until(self) -> datetime | None:
+        """Where the data of this home ends for good, as in a demo; None: more is expected.
+
+        Silence and age are then told as of that day: a simulation does not grow stale.
+        """
+        note = json.loads((self.path / "home.json").read_text("utf-8"))
+        ended = note.get("data_until")
+        return None if ended is None else datetime.fromisoformat(ended)
+
+    def note_data_until(self, moment: datetime) -> None:
+        """Note that nothing is expected after this moment."""
+        path = self.path / "home.json"
+        note = json.loads(path.read_text("utf-8"))
+        draft = path.with_name("home.json.new")
+        told = {**note, "data_until": moment.isoformat()}
+        draft.write_text(json.dumps(told) + "\n", "utf-8")
+        draft.replace(path)
 
     def table(self, record_set: str) -> Path:
         """The Delta table of a record set (also `clues`)."""

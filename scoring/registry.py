@@ -6,12 +6,16 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from base.errors import NotFound
 from governance.home import Home
+from scoring.alias import ANSWER_SECONDS, is_behind, note_told
 from scoring.answering import answers
+from scoring.champion import find_champion
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -20,7 +24,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 # With a server MLflow prints its address to stdout, which is for a command's answer alone.
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 CHAMPION, CHALLENGER = "champion", "challenger"
-ANSWER_SECONDS = 3.0
+TOLD = "told"
 
 
 def client(home: Home) -> MlflowClient:
@@ -67,6 +71,7 @@ def alias_champion(home: Home, digest: str) -> int:
     aliases = store.get_registered_model(name).aliases
     if str(aliases.get(CHALLENGER)) == version:
         store.delete_registered_model_alias(name, CHALLENGER)
+    note_told(home, digest)
     return int(version)
 
 
@@ -81,7 +86,7 @@ def tell_registry(alias: Callable[[Home, str], int], home: Home, digest: str) ->
     """Move an alias if the registry answers; `told`, or why not. Never raises.
 
     What serves is written in the home. A registry that is away must hold up no promotion and
-    least of all a roll back; the next change sets its alias right.
+    least of all a roll back; `catch_up` sets its alias right later.
     """
     if not answers(home.tracking_uri, ANSWER_SECONDS):
         return "away: the alias was not moved"
@@ -89,7 +94,15 @@ def tell_registry(alias: Callable[[Home, str], int], home: Home, digest: str) ->
         alias(home, digest)
     except Exception as error:  # MLflow's, a database's or a socket's
         return f"not told: {type(error).__name__}"
-    return "told"
+    return TOLD
+
+
+def catch_up(home: Home) -> str:
+    """Move the alias `champion` to what serves, where the registry was not told yet; as above."""
+    champion = find_champion(home.scorers)
+    if champion is None or not is_behind(home):
+        return TOLD
+    return tell_registry(alias_champion, home, champion.scorer)
 
 
 def _version(home: Home, digest: str) -> str:
@@ -98,3 +111,9 @@ def _version(home: Home, digest: str) -> str:
         if version.tags.get("digest") == digest:
             return str(version.version)
     raise NotFound(wanted="a registered scorer", got=digest[:12], cure="train it here first")
+
+
+if __name__ == "__main__":
+    said = catch_up(Home.open(Path(sys.argv[1])))
+    print(said)  # noqa: T201  # to the process that started this one
+    sys.exit(0 if said == TOLD else 1)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from base.declared import load_declared
 
 FILE = "monitoring.yaml"
+CRON = ("minute", "hour", "day", "month", "day_of_week")
 FlagKind = Literal["bulk", "one_author", "against_chance"]
 Share = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -74,11 +77,58 @@ class Feedback(Declared):
     hold_out: tuple[FlagKind, ...] = ()
 
 
+def is_due(cron: str) -> Callable[[datetime], bool]:
+    """Whether a wall time (to the minute) is one that a line of crontab names: minute, hour, day,
+    month, day of the week. Raises ValueError for what is no such line."""
+    from huey import crontab
+
+    fields = cron.split()
+    if len(fields) != len(CRON):
+        raise ValueError(f"five fields ({', '.join(CRON)}), got {len(fields)}")
+    due: Callable[[datetime], bool] = crontab(**dict(zip(CRON, fields, strict=True)), strict=True)
+    return due
+
+
+def _cron(value: str) -> str:
+    is_due(value)
+    return value
+
+
+Cron = Annotated[
+    str,
+    AfterValidator(_cron),
+    Field(description="As in a crontab: minute hour day month weekday; the home's wall time."),
+]
+
+
+class Retraining(Declared):
+    """Which experiment is trained again, and when."""
+
+    experiment: str
+    at: Cron
+
+
+class Schedule(Declared):
+    """What `clues worker` does by the clock; nothing unless it is declared. `on_alarm`: the
+    experiment that is trained again where `monitor` finds an alarm about the scorer."""
+
+    monitor: Cron | None = None
+    on_alarm: str | None = None
+    retrain: tuple[Retraining, ...] = ()
+
+    @model_validator(mode="after")
+    def _heard(self) -> Schedule:
+        if self.on_alarm is not None and self.monitor is None:
+            raise ValueError("on_alarm wants monitor: nobody would look for alarms")
+        return self
+
+
 class WatchRules(Declared):
     """The shape of `monitoring.yaml`."""
 
     alarms: Alarms = Alarms()
     feedback: Feedback = Feedback()
+    schedule: Schedule = Schedule()
 
 
 def load_watch_rules(jurisdiction: Path) -> WatchRules:

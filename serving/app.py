@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from base.settings import Settings
 from governance.home import Home
+from scoring.alias import move_in_own_process
 from serving.access import authorised, require_declared
 from serving.console import pages
 from serving.headers import SafeHeaders
@@ -87,6 +88,7 @@ def from_environment() -> FastAPI:
     set_up_logs()
     app = create_app(Home.open(Settings().home))
     app.state.service.warm()
+    move_in_own_process(app.state.service.home)
     _leave_alone_what_stays()
     return app
 

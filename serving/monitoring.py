@@ -20,7 +20,6 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
-from base.moment import add_months
 from clues.register import read_clues
 from governance.home import Home
 from governance.reading import Records, known_before
@@ -35,6 +34,7 @@ from serving.watching import (
     alarms,
     feedback,
     newest_scores,
+    period,
     ripening,
     score_drift,
     visible,
@@ -64,6 +64,7 @@ def monitor(service: Service, who: Principal, months: int) -> dict[str, Any]:
     told: dict[str, Any] = {
         "scorer": scorer.digest,
         "months": months,
+        "since": None if newest is None else period(newest, months).isoformat(),
         "until": None if newest is None else newest.isoformat(),
         "clues": len(followed),
         "drift": drift(service, who, scorer.digest),
@@ -165,7 +166,7 @@ def _followed(
     if not rows:
         return None, []
     newest: datetime = max(row["raised_at"] for row in rows)
-    since = add_months(newest.replace(day=1, hour=0, minute=0, second=0, microsecond=0), 1 - months)
+    since = period(newest, months)
     became = _outcomes(service)
     return newest, [
         Followed(

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, field_validator
 from base.errors import Conflict, Fault, NotReady
 from dispatch.life_cycle import has_controls
 from dispatch.scoring_run import require_same_features
+from scoring.alias import move_in_own_process
 from scoring.champion import (
     champion_before,
     find_champion,
@@ -161,9 +162,11 @@ def _approve(service: Service, who: Principal, digest: str, _: str | None) -> di
             scorers, digest, by=by, approved_by=approved_by, at=now, why=why, failed=failed
         )
 
-    return decide(
+    decided = decide(
         service.ledger, digest, "approved", by=who.person, key_id=who.key_id, at=now, apply=apply
     )
+    move_in_own_process(service.home)
+    return decided
 
 
 def _withdraw(service: Service, who: Principal, digest: str, _: str | None) -> dict[str, Any]:

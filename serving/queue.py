@@ -14,7 +14,7 @@ from typing import Any
 from dispatch.kept_queue import Ends, freshen
 from dispatch.offices import load_offices
 from dispatch.open_clues import closed_clues
-from dispatch.queue_reading import Beside, name_scorers, read_page
+from dispatch.queue_reading import Beside, read_page
 from dispatch.standing import stands
 from dispatch.week import Ways, ways_of
 from governance.home import Home
@@ -40,7 +40,7 @@ def queue_page(
     limit: int,
     cursor: str | None,
     models: Collection[str] | None = None,
-    beside: Beside = name_scorers,
+    beside: Beside = "scorer",
 ) -> Page:
     """A page of the queue over the offices that both the principal and `office` cover; `models`:
     only clues of these supervision models. `beside`: what is told beside their places."""

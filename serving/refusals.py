@@ -48,6 +48,16 @@ STATUS: tuple[tuple[type[CluesError], HTTPStatus], ...] = (
     (NotReady, HTTPStatus.SERVICE_UNAVAILABLE),
     (Conflict, HTTPStatus.CONFLICT),
 )
+# What a part of an address had to be, by kind of fault.
+ADDRESS = {
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+    "int_parsing": "a whole number",
+    "literal_error": "one of {expected}",
+    "string_too_long": "at most {max_length} characters",
+    "string_too_short": "at least {min_length} characters",
+    "missing": "a value",
+}
 QUOTES_NOTHING = (NoKey, NotAllowed, TooLarge, UnfitMessage, NotReady)
 
 
@@ -100,14 +110,7 @@ def add_refusals(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def _unfit(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        faults = [
-            {
-                "where": ".".join(str(part) for part in fault["loc"][:2]),
-                "wanted": fault["msg"].split(", got")[0],
-                "cure": "see /openapi.json",
-            }
-            for fault in error.errors()
-        ]
+        faults = [_unfit_address(fault) for fault in error.errors()]
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, faults)
 
     @app.exception_handler(HTTPException)
@@ -122,6 +125,17 @@ def add_refusals(app: FastAPI) -> None:
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, [{"wanted": "the ledger", "cure": cure}])
 
     app.add_middleware(AnswerFaults)
+
+
+def _unfit_address(fault: Mapping[str, Any]) -> dict[str, str]:
+    """What a part of an address had to be. Bounds are ours; the value is not told."""
+    place, bounds = [str(part) for part in fault["loc"][:2]], fault.get("ctx") or {}
+    form = ADDRESS.get(fault["type"])
+    wanted = form.format(**bounds) if form else fault["msg"].split(", got")[0]
+    cure = f"give {place[-1]} so (see /openapi.json)"
+    if place[0] == "query" and fault["type"] != "missing":
+        cure = f"give {place[-1]} so, or leave it out (see /openapi.json)"
+    return {"where": ".".join(place), "wanted": wanted, "cure": cure}
 
 
 class AnswerFaults:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 
 import pyarrow as pa
@@ -61,6 +62,11 @@ class Service:
     @cached_property
     def offices(self) -> Offices:
         return load_offices(self.home.jurisdiction.folder / "offices.yaml")
+
+    @cached_property
+    def data_until(self) -> datetime | None:
+        """Where the data of a demo ends; None in any other home."""
+        return self.home.data_until
 
     @cached_property
     def sources(self) -> dict[str, Source]:

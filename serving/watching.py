@@ -175,7 +175,15 @@ def ripening(service: Service, who: Principal, scores: dict[str, Any]) -> dict[s
         return {"as_of": None, "silent_days": None, **told_ripening(clues, now, first_days)}
     as_of = min(now, newest + timedelta(days=1))
     told = told_ripening(clues, as_of, first_days)
-    return {"as_of": as_of.isoformat(), "silent_days": (now - newest).days, **told}
+    # A demo's data ended on its day: that nothing came since is no silence.
+    until = min(now, max(newest, service.home.data_until or now))
+    return {"as_of": as_of.isoformat(), "silent_days": (until - newest).days, **told}
+
+
+def period(newest: datetime, months: int = 12) -> datetime:
+    """From when on months are counted: the first day of the earliest of `months` months, of which
+    the newest clue's is the last. The same for every page that tells of a year."""
+    return add_months(datetime(newest.year, newest.month, 1), 1 - months)
 
 
 def first_days(now: datetime) -> list[datetime]:

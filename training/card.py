@@ -21,7 +21,7 @@ from training.experiment import Experiment, OutcomeLabel
 from training.fairness import GroupAudit
 from training.figure_table import DASH, Line
 from training.inputs_told import Warned
-from training.plots import in_one_line, ranking_title
+from training.plots import ranking_title
 
 FEATURES_TOLD = 10
 SPECIAL = "\\`*_{}[]<>#|~"
@@ -32,7 +32,7 @@ class Table:
     """Texts in rows as wide as `head`."""
 
     head: tuple[Bilingual, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[str | Bilingual, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def markdown(card: ModelCard) -> str:
             parts.append("\n".join(f"- {_both(words)}" for words in section.words))
         if section.table is not None:
             head = [_both(title) for title in section.table.head]
-            rows = [[_escaped(text) for text in row] for row in section.table.rows]
+            rows = [[_both(cell) for cell in row] for row in section.table.rows]
             lines = [head, ["---"] * len(head), *rows]
             parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
     return "\n\n".join(parts) + "\n"
@@ -232,9 +232,9 @@ def _figures(figures: Figures, splits: int) -> Section:
         Bilingual(zh="指标", en="figure"),
         *(ranking_title(name) for name in figures.rankings),
     )
-    rows = tuple(
+    rows: tuple[tuple[str | Bilingual, ...], ...] = tuple(
         (
-            in_one_line(line.title),
+            line.title,
             *(cell.text + (f" [{cell.note}]" if cell.note else "") for cell in line.cells),
         )
         for line in figures.lines
@@ -267,12 +267,10 @@ def _inputs(moves: Contributions) -> Section:
         Bilingual(zh="含义", en="meaning"),
         Bilingual(zh="占全部贡献", en="share of all movement"),
     )
-    rows = []
+    rows: list[tuple[str | Bilingual, ...]] = []
     for at in told:
         feature = moves.features[at]
-        meaning = sentences(feature)
-        text = f"{meaning.zh} / {meaning.en}"
-        rows.append((feature.name, text, f"{shares[feature.name]:.1%}"))
+        rows.append((feature.name, sentences(feature), f"{shares[feature.name]:.1%}"))
     return Section(title, (), Table(head, tuple(rows)))
 
 
@@ -310,8 +308,10 @@ def _limits(last: Judged, warnings: Sequence[Warned]) -> Section:
     return Section(Bilingual(zh="局限", en="Limits"), tuple(words))
 
 
-def _both(words: Bilingual) -> str:
+def _both(words: Bilingual | str) -> str:
     """Both languages in one line, once where they are the same."""
+    if isinstance(words, str):
+        return _escaped(words)
     if words.zh == words.en:
         return _escaped(words.en)
     return f"{_escaped(words.zh)} · {_escaped(words.en)}"

@@ -31,6 +31,7 @@ from base.errors import CluesError, Conflict, Refused
 from base.moment import Clock
 from base.progress import silent
 from governance.home import Home
+from scoring.watch_rules import is_due
 from training.experiment import find_experiment
 from training.retrain import retrain
 
@@ -88,6 +89,7 @@ class Jobs:
             strict_fifo=True,
             serializer=JsonSerializer(),
         )
+        self.by_the_clock = False
         self._retrain = self.queue.task(name=RETRAIN)(self._run_retrain)
 
     def retrain_later(self, experiment: str) -> dict[str, Any]:
@@ -105,6 +107,29 @@ class Jobs:
                 self._enqueue(job)
                 known, waiting = [job], [*waiting, job]
         return {"queued": known[0].job, "experiment": stem, "waiting": len(waiting)}
+
+    def every(self, name: str, cron: str, do: Callable[[], Any]) -> None:
+        """Let `work` do this whenever a line of crontab names the home's wall time. One that comes
+        while no worker works is left out, as by cron. What it says is told (None: nothing), and so
+        is what goes wrong, which never ends the worker.
+        """
+        due = is_due(cron)
+        self.queue.periodic_task(lambda _: due(self.clock.now()), name=name)(
+            lambda: self._by_the_clock(name, do)
+        )
+        self.by_the_clock = True
+
+    def _by_the_clock(self, name: str, do: Callable[[], Any]) -> None:
+        said: dict[str, Any] = {"at": self.clock.now().isoformat(), "task": name}
+        try:
+            said["said"] = do()
+            if said["said"] is None:
+                return
+        except CluesError as error:
+            said["refused"] = str(error)
+        except Exception as error:
+            said["failed"] = _fault(error)
+        self.tell(said)
 
     def all(self) -> list[Job]:
         """Every job of the home, the first asked for first. Raises Refused for a spoilt note."""
@@ -129,7 +154,8 @@ class Jobs:
         Raises Conflict while another worker of this home works.
         """
         with self._only_worker():
-            self.queue.create_consumer(workers=1, periodic=False, max_delay=2.0).run()
+            periodic = self.by_the_clock
+            self.queue.create_consumer(workers=1, periodic=periodic, max_delay=2.0).run()
 
     def _run_retrain(self, name: str) -> None:
         """Whatever comes of it is told, and the next job done. A refusal is an answer; of another
@@ -143,9 +169,7 @@ class Jobs:
         except CluesError as error:
             self._end(job, "refused", str(error))
         except Exception as error:
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{Path(place.filename).name}:{place.lineno}"
-            self._end(job, "failed", f"{type(error).__name__} at {where}")
+            self._end(job, "failed", _fault(error))
         else:
             self._end(job, "proposed", told["proposal"])
 
@@ -196,6 +220,12 @@ class Jobs:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(self.folder / f"{job.job}.json")
+
+
+def _fault(error: Exception) -> str:
+    """Its kind and place; its words may hold what records say."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
 
 
 def _read(path: Path) -> Job:

@@ -24,16 +24,15 @@ from dispatch.what_if import WhatIf, what_if
 from governance.home import Home
 from scoring.bundle import read_manifest
 from scoring.champion import find_champion
-from scoring.ledger.tables import audit_head
+from scoring.ledger.tables import audit_head, clue_states
 from serving.console.curves import Curves, curves_of, drawn
 from serving.orders import proposals_for
 from serving.principal import Principal
 from serving.queue import fresh_queue, visible_offices
 from serving.scorers import report_of
 from serving.service import Service
+from serving.watching import period
 
-# How far back endings and clues are counted.
-DAYS = 365
 Verdict = Literal["as_chance", "above_chance", "below_chance"]
 OVERDUE_SHOWN = 20
 PEOPLE = range(-5, 11)
@@ -54,7 +53,8 @@ def command_told(service: Service, who: Principal, office_id: str, more: int) ->
     at = office_of(service, who, office_id)
     seen = visible_offices(service, who, at.office_id) or frozenset()
     ways, ends = fresh_queue(service, seen)
-    each = loads(service.ledger, offices, seen, now, now - timedelta(days=DAYS))
+    since = _since(service, seen, now)
+    each = loads(service.ledger, offices, seen, now, since)
     below = [one for one in offices.offices if one.parent == at.office_id and one.office_id in seen]
     whole = together(each, seen)
     late = overdue(service.ledger, seen, now, OVERDUE_SHOWN)
@@ -71,7 +71,8 @@ def command_told(service: Service, who: Principal, office_id: str, more: int) ->
         "late": late,
         "watching": _watching(service, seen | _over(offices, at)),
         "top": top_of(service, who).office_id,
-        "lines": _league(service, seen, now),
+        "since": since,
+        "lines": _league(service, seen, now, since),
         "models": service.supervision_models,
         "champion": champion_curves(service),
         "drawn": drawn,
@@ -166,20 +167,44 @@ def _watching(service: Service, offices: Collection[str]) -> dict[str, dict[str,
     return told
 
 
-def _league(service: Service, seen: frozenset[str], now: datetime) -> list[Line]:
+def _since(service: Service, seen: frozenset[str], now: datetime) -> datetime:
+    """From when on endings and clues are counted, as on the monitoring page: twelve months, of
+    which the newest scored clue's is the last."""
+    with service.ledger.connect() as connection:
+        head = int(connection.execute(sa.select(audit_head.c.seq)).scalar_one())
+    return period(_newest(service.ledger, seen, head) or now)
+
+
+@lru_cache(maxsize=64)
+def _newest(ledger: sa.Engine, seen: frozenset[str], _: int) -> datetime | None:
+    """When the newest scored clue of some offices was raised, as the ledger stands."""
+    c = clue_states.c
+    newest = sa.select(sa.func.max(c.raised_at)).where(c.score_id.is_not(None))
+    with ledger.connect() as connection:
+        found: datetime | None = connection.execute(
+            newest.where(c.office_id.in_(sorted(seen)))
+        ).scalar()
+    return found
+
+
+def _league(service: Service, seen: frozenset[str], now: datetime, since: datetime) -> list[Line]:
     home = service.home
     glance = service.glance
     versions = tuple(glance.newest(home.table(name)).version for name in ("clues", "outcomes"))
     with service.ledger.connect() as connection:
         head = int(connection.execute(sa.select(audit_head.c.seq)).scalar_one())
     day = datetime(now.year, now.month, now.day)
-    return list(_counted(home, service.ledger, seen, (*versions, head), day))
+    return list(_counted(home, service.ledger, seen, (*versions, head), day, since))
 
 
 @lru_cache(maxsize=64)
 def _counted(
-    home: Home, ledger: sa.Engine, seen: frozenset[str], _: tuple[int, ...], day: datetime
+    home: Home,
+    ledger: sa.Engine,
+    seen: frozenset[str],
+    _: tuple[int, ...],
+    day: datetime,
+    since: datetime,
 ) -> tuple[Line, ...]:
     """Counted once for what stands in records and ledger, on a day."""
-    since, until = day - timedelta(days=DAYS), day + timedelta(days=1)
-    return tuple(league(home, ledger, seen, until, since))
+    return tuple(league(home, ledger, seen, day + timedelta(days=1), since))

@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
-from starlette.concurrency import run_in_threadpool
 
 from base.errors import CluesError, Conflict, NotAllowed, Refused
 from serving.access import service_of, visitor_of
-from serving.console.forms import TOKEN, read_form, require_own_origin, require_token
+from serving.console.forms import TOKEN
 from serving.console.page import page, refused
 from serving.console.scorers import monitoring_told, scorer_told, scorers_told
+from serving.console.taking import Fields, take_form
 from serving.principal import Principal
 from serving.promotion import PromotionRequest, promote
 from serving.refusals import UnfitMessage, status_of
@@ -57,21 +57,19 @@ def monitoring(request: Request, language: Language = "zh") -> Response:
 async def decide(request: Request, digest: Digest, language: Language = "zh") -> Response:
     """Take one step; what cannot be done is said on the page as it is then."""
     service = service_of(request)
-    try:
-        require_own_origin(request)
-        who = await run_in_threadpool(visitor_of, request)
-        fields = await read_form(request)
-    except CluesError as error:
-        return await run_in_threadpool(refused, request, language, error)
-    try:
-        require_token(request, fields)
-        await run_in_threadpool(_step, service, who, digest, fields)
-    except (Refused, Conflict, NotAllowed) as error:
-        return await run_in_threadpool(_again, request, who, digest, language, fields, error)
-    except CluesError as error:
-        return await run_in_threadpool(refused, request, language, error)
-    step = fields["step"]
-    return RedirectResponse(f"/console/scorers/{digest}?language={language}&done={step}", 303)
+
+    def then(_: Any, fields: Fields) -> Response:
+        step = fields["step"]
+        return RedirectResponse(f"/console/scorers/{digest}?language={language}&done={step}", 303)
+
+    return await take_form(
+        request,
+        language,
+        work=lambda who, fields: _step(service, who, digest, fields),
+        then=then,
+        again=lambda who, *told: _again(request, who, digest, language, *told),
+        mended=(Refused, Conflict, NotAllowed),
+    )
 
 
 def _step(service: Service, who: Principal, digest: str, fields: dict[str, str]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
@@ -11,17 +11,16 @@ from urllib.parse import urlencode
 import sqlalchemy as sa
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
-from starlette.concurrency import run_in_threadpool
 
-from base.errors import CluesError, Conflict, NotFound, Refused
+from base.errors import CluesError, Conflict, NotFound
 from dispatch.life_cycle import REASON_LENGTH, has_controls, load_deadlines
 from dispatch.oversight import supervise
 from dispatch.proposal import Proposal, confirm_in
 from scoring.idempotency import Asked, once
 from serving.access import service_of, visitor_of
 from serving.console.command import command_told, office_of, top_of
-from serving.console.forms import read_form, require_own_origin, require_token
 from serving.console.page import page, refused
+from serving.console.taking import Fields, take_form
 from serving.orders import proposals_for
 from serving.principal import Principal
 from serving.queue import fresh_queue, visible_clue, visible_offices
@@ -64,21 +63,23 @@ async def watch(request: Request, language: Language = "zh") -> Response:
     return await _answered(request, language, supervise_one)
 
 
-async def _answered(request: Request, language: Language, work: Any) -> Response:
+async def _answered(
+    request: Request, language: Language, work: Callable[[Service, Principal, Fields], int]
+) -> Response:
     service = service_of(request)
-    try:
-        require_own_origin(request)
-        who = await run_in_threadpool(visitor_of, request)
-        fields = await read_form(request, fields=MOST_BOXES)
-        office = fields.get("office", "")
-        require_token(request, fields)
-        done = await run_in_threadpool(work, service, who, fields)
-    except (Refused, Conflict) as error:
-        return await run_in_threadpool(_again, request, who, language, fields, error)
-    except CluesError as error:
-        return await run_in_threadpool(refused, request, language, error)
-    told = urlencode({"language": language, "office": office, "done": done})
-    return RedirectResponse(f"/console/command?{told}", 303)
+
+    def then(done: int, fields: Fields) -> Response:
+        told = urlencode({"language": language, "office": fields.get("office", ""), "done": done})
+        return RedirectResponse(f"/console/command?{told}", 303)
+
+    return await take_form(
+        request,
+        language,
+        work=lambda who, fields: work(service, who, fields),
+        then=then,
+        again=lambda who, fields, error: _again(request, who, language, fields, error),
+        fields=MOST_BOXES,
+    )
 
 
 def dispatch_chosen(service: Service, who: Principal, fields: Mapping[str, str]) -> int:

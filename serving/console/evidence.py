@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from base.bilingual import Language
 from governance.access import masked_value
+from serving.console.words import FUNCTIONS, STATES, in_language
 from serving.service import Service
 
 RECORDS_SHOWN = 50
@@ -55,3 +56,18 @@ def _table(
         for row in rows
     ]
     return EvidenceTable(contract.title.in_language(language), [number, *titles, known], told)
+
+
+def said_by(service: Service, language: Language) -> Callable[[str, Any], Any]:
+    """What a page shows for a value of a column: our own names in words, all else as it is."""
+    offices = service.offices.by_id
+    models = service.supervision_models
+    words: dict[str, Mapping[str, Any]] = {
+        "status": in_language(STATES, language),
+        "function": in_language(FUNCTIONS, language),
+        "supervision_model": {
+            name: model.head.title.in_language(language) for name, model in models.items()
+        },
+        "office_id": {name: each.title.in_language(language) for name, each in offices.items()},
+    }
+    return lambda column, value: words.get(column, {}).get(value, value)

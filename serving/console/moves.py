@@ -9,16 +9,16 @@ from typing import Any, Literal
 import orjson
 from fastapi import APIRouter, BackgroundTasks, Request
 from fastapi.responses import RedirectResponse, Response
-from starlette.concurrency import run_in_threadpool
 
-from base.errors import CluesError, Conflict, Refused
+from base.errors import CluesError, Conflict
 from dispatch.life_cycle import WORDS
 from scoring.idempotency import Asked, once
-from serving.access import service_of, visitor_of
+from serving.access import service_of
 from serving.console.clue import clue_told
-from serving.console.forms import TOKEN, read_form, require_own_origin, require_token
+from serving.console.forms import TOKEN
 from serving.console.page import page, refused
 from serving.console.splitting import parts_asked, split_told
+from serving.console.taking import Fields, take_form
 from serving.principal import Principal
 from serving.refusals import status_of
 from serving.routes.transitions import admit_later, prepare_move
@@ -37,22 +37,20 @@ async def move(
 ) -> Response:
     """Move the clue and show it; a form that cannot be taken is shown again with what was typed."""
     service = service_of(request)
-    try:
-        require_own_origin(request)
-        who = await run_in_threadpool(visitor_of, request)
-        fields = await read_form(request, fields=FIELDS)
-    except CluesError as error:
-        return await run_in_threadpool(refused, request, language, error)
-    try:
-        require_token(request, fields)
-        told = await run_in_threadpool(move_by_form, service, who, clue_id, fields)
-    except (Refused, Conflict) as error:
-        return await run_in_threadpool(_shown_again, request, who, clue_id, language, fields, error)
-    except CluesError as error:
-        return await run_in_threadpool(refused, request, language, error)
-    if told["state"] in WORDS:
-        later.add_task(admit_later, service)
-    return RedirectResponse(f"/console/clues/{clue_id}?language={language}&done=1", 303)
+
+    def then(told: dict[str, Any], _: Fields) -> Response:
+        if told["state"] in WORDS:
+            later.add_task(admit_later, service)
+        return RedirectResponse(f"/console/clues/{clue_id}?language={language}&done=1", 303)
+
+    return await take_form(
+        request,
+        language,
+        work=lambda who, fields: move_by_form(service, who, clue_id, fields),
+        then=then,
+        again=lambda *told: _shown_again(request, clue_id, language, *told),
+        fields=FIELDS,
+    )
 
 
 def move_by_form(
@@ -89,9 +87,9 @@ def _message(service: Service, clue_id: str, fields: Mapping[str, str]) -> dict[
 
 def _shown_again(
     request: Request,
-    who: Principal,
     clue_id: str,
     language: Language,
+    who: Principal,
     fields: Mapping[str, str],
     error: CluesError,
 ) -> Response:

@@ -16,6 +16,7 @@ from base.errors import CluesError
 from serving.access import RULES, NoKey, service_of
 from serving.console.forms import form_token
 from serving.console.words import FACTS, FUNCTIONS, MOVES, ROLES, STATES, in_language, words_of
+from serving.console.words_of_reasons import bound_in, reason_in
 from serving.console.words_of_records import CLASSES, TYPES
 from serving.principal import Principal
 from serving.refusals import status_of
@@ -99,9 +100,12 @@ def told_to_every_page(request: Request, language: Language, here: str | None) -
         "current": path.split("?")[0],
         **said_in(language),
         "jurisdiction": service_of(request).home.jurisdiction,
+        "data_until": service_of(request).data_until,
         "token": form_token(request),
         "here": path,
         "leads": leads_of(visitor.role if visitor else None),
+        "reason_in": lambda text: reason_in(str(text or ""), language),
+        "bound_in": lambda text: bound_in(str(text), language),
         "day": lambda moment: _cut(moment, DAY),
         "minute": lambda moment: _cut(moment, MINUTE),
     }

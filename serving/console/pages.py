@@ -14,6 +14,7 @@ from base.errors import CluesError
 from serving.access import service_of, visitor_of
 from serving.console import deciding, dispatching, moves, records, sign_in, splitting
 from serving.console.clue import clue_told, further_told
+from serving.console.evidence import said_by
 from serving.console.page import FOLDER, HEADERS, page, refused
 from serving.console.work_list import Asked, choices, work_list
 from serving.routes.clues import evidence_for
@@ -105,10 +106,11 @@ def evidence(
     """The records behind one reason, page by page."""
     try:
         who = visitor_of(request)
-        told = evidence_for(service_of(request), who, clue_id, feature, language, 50, after)
+        service = service_of(request)
+        told = evidence_for(service, who, clue_id, feature, language, 50, after)
     except CluesError as error:
         return refused(request, language, error)
-    return page(request, "evidence.html", language, told=told)
+    return page(request, "evidence.html", language, told=told, said=said_by(service, language))
 
 
 @router.get("/console/clues/{clue_id}/further")

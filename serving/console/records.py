@@ -38,7 +38,7 @@ def catalogue(request: Request, language: Language = "zh") -> Response:
         stands = {each.record_set: each for each in standings(service.home, service.clock)}
     except CluesError as error:
         return refused(request, language, error)
-    now = service.clock.now()
+    now = service.data_until or service.clock.now()
     return page(
         request,
         "records.html",

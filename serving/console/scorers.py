@@ -6,6 +6,7 @@ from typing import Any
 
 from base.bilingual import Language
 from base.errors import CluesError, NotReady
+from scoring.alias import is_behind
 from scoring.bundle import Manifest, read_manifest
 from scoring.champion import champion_before, find_champion, read_history
 from scoring.promotions import open_proposals
@@ -39,6 +40,7 @@ def scorers_told(service: Service, who: Principal) -> dict[str, Any]:
     return {
         **told,
         "before": _before(service),
+        "registry_behind": is_behind(service.home),
         "waiting": [told_proposal(each) for each in open_proposals(service.ledger)],
         "changes": list(reversed(read_history(service.home.scorers))),
         "decides": may_decide(who),

@@ -9,6 +9,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "challenger": ("候选", "challenger"),
     "spoilt": ("已损坏", "spoilt"),
     "champion_title": ("现行评分器", "The champion"),
+    "registry_behind": (
+        "MLflow 登记尚未得知现行评分器；待其恢复后由后台任务补记，不影响评分。",
+        "MLflow has not heard of this champion; the worker tells it later. Scores do not wait.",
+    ),
     "no_champion": ("尚无现行评分器。", "No scorer serves yet."),
     "promoted_at": ("上线时间", "In use since"),
     "proposed_by": ("提议", "Proposed by"),
@@ -128,5 +132,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "steady": ("稳定", "steady"),
     "moving": ("略变", "moving"),
     "moved": ("已变", "moved"),
-    "months_note": ("近 12 个月发现的线索", "Clues raised in the last 12 months"),
+    "months_note": (
+        "最新线索所在月及此前 11 个月的线索",
+        "Twelve months of clues, up to the newest",
+    ),
 }

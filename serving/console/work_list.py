@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, get_args
 
 from dispatch.in_hand import ENDED, IN_HAND, read_in_hand
-from dispatch.queue_reading import name_states, read_cursor
+from dispatch.queue_reading import read_cursor
 from serving.principal import Principal
 from serving.queue import queue_page, visible_offices
 from serving.refusals import UnfitMessage
@@ -81,7 +81,7 @@ def _waiting(
     service: Service, who: Principal, asked: Asked, models: frozenset[str] | None
 ) -> WorkList:
     office = asked.office or None
-    page = queue_page(service, who, office, ROWS, asked.cursor, models, name_states)
+    page = queue_page(service, who, office, ROWS, asked.cursor, models, "state")
     entries = [{**each, "due": None, "late": False} for each in page.entries]
     more = {**asked.kept, "cursor": page.next_cursor} if page.next_cursor else None
     # A first page may begin below the line, too: this week's hands are all given out.

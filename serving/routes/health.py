@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
 from base.errors import CluesError
+from scoring.alias import is_behind
 from scoring.answering import answers
 from scoring.ledger import durability
 from serving.access import service_of
@@ -19,6 +20,7 @@ from serving.service import Service
 
 router = APIRouter()
 ASKED_SECONDS, ANSWER_SECONDS = 5.0, 0.5
+BEHIND = "its alias is behind the champion until the next `clues worker`, promotion or restart"
 
 
 @router.get("/live")
@@ -63,9 +65,12 @@ def ledger_state(service: Service) -> dict[str, str]:
 
 
 def registry_state(service: Service) -> str:
-    """The registry is not needed to serve (P-9); its state is told all the same."""
+    """The registry is not needed to serve (P-9); its state is told all the same, and whether its
+    alias `champion` was moved to what serves."""
     there = _answers(service.home.tracking_uri, int(monotonic() / ASKED_SECONDS))
-    return "present" if there else "away; serving from the home's bundle"
+    if not there:
+        return "away; serving from the home's bundle"
+    return f"present; {BEHIND}" if is_behind(service.home) else "present"
 
 
 @lru_cache(maxsize=2)

@@ -9,6 +9,14 @@ import pytest
 from console_visits import Console, require_accessible, sign_in, sign_in_by_name
 from playwright.sync_api import BrowserContext, Page, expect
 
+# 180 mm at 96 dots an inch.
+A4_WITHIN_MARGINS = 680
+WIDEN = """() => document.querySelectorAll("section .wide tr").forEach(row => {
+    for (const cell of [...row.cells, ...row.cells, ...row.cells].map(one => one.cloneNode(true))) {
+        if (cell.tagName === "TD") cell.textContent = "340123199001011234";
+        row.append(cell);
+    }
+})"""
 SAID: dict[str, dict[str, str]] = {
     "zh": {
         "accept": "受理", "verify": "开始核查", "file": "立案", "accepted": "已受理",
@@ -98,10 +106,22 @@ def print_it(page: Page, said: dict[str, str]) -> None:
     expect(page.locator("nav")).to_be_hidden()
     expect(page.locator(".sheet .notice")).to_be_visible()
     assert page.pdf(format="A4").startswith(b"%PDF")
+    require_fits_a4(page)
     page.emulate_media(media="screen")
     page.get_by_role("button", name=said["out"]).click()
     expect(page.locator("#login")).to_be_visible()
     assert [each["name"] for each in page.context.cookies()] == []
+
+
+def require_fits_a4(page: Page) -> None:
+    """Nothing is cut off at the right of A4 within its margins, also of a record set with four
+    times the columns and numbers as long as an identity card's."""
+    screen = page.viewport_size
+    page.set_viewport_size({"width": A4_WITHIN_MARGINS, "height": 1_000})
+    page.evaluate(WIDEN)
+    assert page.locator("section .wide td").count() > 12
+    assert page.evaluate("document.documentElement.scrollWidth") <= A4_WITHIN_MARGINS
+    page.set_viewport_size(screen or {"width": 1_280, "height": 720})
 
 
 def test_a_keyboard_comes_to_the_page_and_to_the_first_clue(

@@ -56,6 +56,9 @@ def test_a_dispatcher_looks_round_dispatches_asks_what_if_and_supervises(
         assert console.stands(clue_id, "B")["state"] == "dispatched"
         console.of_b.remove(clue_id)
     expect(page.locator("#proposals ~ p")).to_contain_text(said["none"])
+    page.goto(f"{console.url}/console/clues/{late}/split?language={language}")
+    require_accessible(page)
+    page.go_back()
     page.select_option("#more", "2")
     button(page, said["ask"])
     expect(page.locator("tr.sum td").first).to_have_text("+2")

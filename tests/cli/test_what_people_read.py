@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+import socket
+from datetime import date, datetime
 from pathlib import Path
 
 import hamlet
@@ -17,6 +19,7 @@ from typer.testing import CliRunner, Result
 from base.moment import FixedClock
 from cli.demo import next_steps
 from cli.main import app
+from cli.options import shown
 from clues.register import read_clues
 from governance.home import Home
 from scoring.champion import CHALLENGER, read_champion
@@ -114,3 +117,37 @@ def test_a_demo_that_does_not_serve_tells_commands_that_work(
     for program, *words in lines:
         assert program == "clues"
         run(*words, *(["--help"] if words[0] == "serve" else ["--json"]))
+
+
+def test_lists_at_a_terminal_show_no_value_of_python(home: Home) -> None:
+    """What is not known is a dash, a day is a day, a list its parts; JSON keeps all of it."""
+    told = "".join(
+        run(*words, "--home", home.path).stdout
+        for words in (["catalogue"], ["freshness"], ["models"], ["key", "list"], ["jobs"])
+    )
+    for left in ("None", "datetime", "[", "{", "True", "False"):
+        assert left not in told, left
+    assert shown(None) == shown([]) == "-"
+    assert shown(datetime(2026, 1, 2, 3, 4, 5, 678)) == "2026-01-02 03:04:05"
+    assert shown({"at": date(2026, 1, 2), "of": ["a", None]}) == "(at 2026-01-02, of a; -)"
+    assert (shown(True), shown(0.02700987585769246), shown(0)) == ("yes", "0.0270099", "0")
+
+
+def test_the_catalogue_counts_as_many_record_sets_as_every_other_page(home: Home) -> None:
+    """Those that are declared; the register of clues stands beside them."""
+    told = json.loads(run("catalogue", "--home", home.path, "--json").stdout)
+    stands = json.loads(run("freshness", "--home", home.path, "--json").stdout)
+    names = [each["record_set"] for each in told["record_sets"]]
+    assert names == [each["record_set"] for each in stands["record_sets"]]
+    assert told["clues"]["rows"] > 0
+
+
+def test_a_port_in_use_is_told_with_its_cure(home: Home) -> None:
+    """Wanted, got and cure, and nothing is started."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        told = run("serve", "--home", home.path, "--port", port, wanted=2).stderr
+    assert f"127.0.0.1:{port}, where another program listens" in told
+    assert f"--port {port + 1}" in told
+    told = run("serve", "--home", home.path, "--host", "192.0.2.1", wanted=2).stderr
+    assert "wanted an address to listen on" in told

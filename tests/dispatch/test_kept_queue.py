@@ -12,7 +12,7 @@ from queues import TUESDAY, wait, ways
 from base.errors import Refused
 from dispatch.kept_queue import Ends, freshen
 from dispatch.proposal import confirm, propose
-from dispatch.queue_reading import name_states, read_page
+from dispatch.queue_reading import read_page
 from dispatch.transition import move
 from dispatch.week import Ways, office_week
 from scoring.ledger import orders, queue_offices, queue_places
@@ -166,7 +166,7 @@ def test_of_some_supervision_models_only_theirs_are_on_the_pages(
             for offices in (None, COUNTIES, COUNTIES[:1], ()):
                 seen, cursor = [], None
                 while True:
-                    page = read_page(either_ledger, offices, 4, cursor, wanted, name_states)
+                    page = read_page(either_ledger, offices, 4, cursor, wanted, "state")
                     seen += page.rows
                     cursor = page.next_cursor
                     if cursor is None:

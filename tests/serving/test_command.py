@@ -146,3 +146,27 @@ def test_what_if_tells_more_places_and_never_fewer_cases(centre: Served) -> None
 def test_cases_are_judged_against_what_chance_allows(cases: int, verdict: str) -> None:
     """A hundred clues of which ten are expected."""
     assert verdict_on(Load(cleared=100, expected=10.0, cases=cases)) == verdict
+
+
+def test_the_year_is_the_same_on_the_monitoring_page_and_on_this_one(centre: Served) -> None:
+    """Twelve months up to the newest clue, whatever day it is: the hamlet's clues are of July
+    2024, and 2026 has come. Both pages say from when on they count."""
+    told = centre.client.get("/v1/monitoring", headers=centre.key("auditor")).json()
+    assert told["since"] == "2023-08-01T00:00:00"
+    page = centre.client.get(PAGE).text
+    assert page.count("Counted since 2023-08-01") == 1
+    clues = re.findall(r"Paid after death.*?<td class=\"number\">(\d+)</td>", page, re.DOTALL)
+    assert int(clues[-1]) == told["clues"] == read_clues(centre.home).num_rows
+    enter(centre.client, centre, "auditor", None)
+    assert "Counted since 2023-08-01" in centre.client.get("/console/monitoring?language=en").text
+
+
+def test_a_demo_says_where_its_data_ends(centre: Served) -> None:
+    """And tells the age of records as of that day; any other home says nothing of the kind."""
+    enter(centre.client, centre, "steward", None)
+    said = "The data of this demo ends here"
+    assert said not in centre.client.get("/console/records?language=en").text
+    centre.home.note_data_until(NOON - timedelta(days=300))
+    centre.service.__dict__.pop("data_until", None)
+    page = centre.client.get("/console/records?language=en").text
+    assert f"{said}; silence and age are told as of that day: 2025-03-08" in page

@@ -7,6 +7,7 @@ import re
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from deciding_persons import Person, weigh
 from hamlet_scorer import write_hamlet_bundle
 from hostile_strings import REFUSED, SHOWN
@@ -16,6 +17,7 @@ from base.moment import FixedClock
 from clues.register import read_clues
 from dispatch.oversight import end_supervision
 from dispatch.transition import move
+from scoring.ledger.tables import audit_head
 from serving.console import sign_in
 
 SAID = re.compile(r'<p class="said">(.*?)</p>', re.DOTALL)
@@ -88,3 +90,49 @@ def test_a_reason_of_supervision_is_shown_letter_by_letter(served: Served) -> No
         require_dead(page)
         clock.moment += timedelta(minutes=1 + at)
         end_supervision(ledger, clue_id, office_id="P", clock=clock, by="k")
+
+
+@pytest.mark.parametrize(
+    ("role", "path"),
+    [
+        ("reviewer", "/console/clues/{clue}/transitions"),
+        ("dispatcher", "/console/command/dispatch"),
+        ("dispatcher", "/console/command/supervise"),
+        ("data_scientist", "/console/scorers/{scorer}/promotion"),
+    ],
+)
+def test_what_is_no_form_is_refused_and_does_nothing(
+    standing: Served, role: str, path: str
+) -> None:
+    """Bytes that are no text, too many fields, too long a body; another site's; a form without a
+    token, or with another's; and from nobody, who is led to sign in."""
+    where = path.format(
+        clue=read_clues(standing.home)["clue_id"][0].as_py(),
+        scorer=standing.service.champion().digest,
+    )
+    head = {"content-type": "application/x-www-form-urlencoded"}
+
+    def send(body: bytes, **more: str) -> int:
+        client = standing.client
+        reply = client.post(where, content=body, headers=head | more, follow_redirects=False)
+        require_dead(reply.text)
+        return reply.status_code
+
+    standing.client.cookies.clear()
+    assert send(b"to=triaged") == 303
+    key = standing.kept_key(role)["authorization"].split()[1]
+    standing.client.cookies.set("clues_key", key, path="/console")
+    before = audit_rows(standing)
+    assert send(b"\xff\xfe") == 422
+    assert send(b"&".join(b"f%d=1" % at for at in range(600))) == 422
+    assert send(b"a=" + b"b" * 70_000) == 413
+    assert send(b"to=triaged", origin="https://elsewhere.example") == 403
+    for body in (b"to=triaged&chosen=1&step=propose", b"to=triaged&token=0"):
+        assert send(body) == 422
+    standing.client.cookies.clear()
+    assert audit_rows(standing) == before
+
+
+def audit_rows(served: Served) -> int:
+    with served.service.ledger.connect() as connection:
+        return int(connection.execute(sa.select(audit_head.c.seq)).scalar_one())

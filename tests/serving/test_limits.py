@@ -232,3 +232,18 @@ def test_a_clue_with_no_office_and_an_infinite_column_can_still_be_read(
     page = served.client.get(f"/console/clues/{row['clue_id']}")
     assert page.status_code == 200
     assert "<dd>—</dd>" in page.text
+
+
+def test_a_bound_of_an_address_is_told_in_words(standing: Any) -> None:
+    """What it had to be and what to do, not where to look; never the value."""
+    reviewer = standing.kept_key("reviewer", "A")
+    for asked, wanted in (
+        ("limit=0", "at least 1"),
+        ("limit=100000", "at most 1000"),
+        ("limit=SECRET", "a whole number"),
+    ):
+        reply = standing.client.get(f"/v1/queue?{asked}", headers=reviewer)
+        (fault,) = reply.json()["faults"]
+        assert (reply.status_code, fault["where"], fault["wanted"]) == (422, "query.limit", wanted)
+        assert fault["cure"] == "give limit so, or leave it out (see /openapi.json)"
+        assert "SECRET" not in reply.text

@@ -165,6 +165,11 @@ def test_a_report_ends_the_silence_on_whatever_clue_it_is(served: Served) -> Non
         admit_table(served.home, "outcomes", pa.table(outcome), FixedClock(NOON))
         assert silent(AUDITOR) == since
     assert silent(Principal("k", "auditor", frozenset({"B"}))) == 62
+    # The data of a demo ended on a day: it is silent as of that day, and no more with time.
+    ended = served.service.clock.now() - timedelta(days=60)
+    served.home.note_data_until(ended)
+    served.service.clock = FixedClock(served.service.clock.now() + timedelta(days=900))
+    assert silent(Principal("k", "auditor", frozenset({"B"}))) == 2
 
 
 def test_bounds_are_declared_or_the_defaults(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ NOON = datetime(2026, 1, 2, 12)
 # A worker whose retraining says that it began, and then never ends.
 HANGING = """
 import sys, time
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 import training.jobs
 from base.moment import WallClock
@@ -279,3 +279,38 @@ def test_the_commands_ask_do_and_list(home: Home) -> None:
     assert (ended["job"], ended["state"]) == (queued, "refused")
     assert "clues raise" in ended["said"]
     assert clues("jobs")["jobs"] == [ended]
+
+
+def test_what_is_done_by_the_clock_is_due_by_the_homes_wall_time(
+    home: Home, clock: FixedClock, proposing: list[str]
+) -> None:
+    """At the minute that is declared and no other; a retraining asked for so ends in a proposal."""
+    jobs = Jobs(home, clock)
+    jobs.every("monthly", "40 2 1 * *", lambda: jobs.retrain_later("became_case"))
+    due = []
+    for hour in range(24 * 31):
+        clock.moment = datetime(2026, 1, 1) + timedelta(hours=hour, minutes=40)
+        due += [(clock.moment, task) for task in jobs.queue.read_periodic(None)]
+    assert [moment for moment, _ in due] == [datetime(2026, 1, 1, 2, 40)]
+    jobs.queue.execute(due[0][1])
+    assert proposing == []
+    assert [job["state"] for job in jobs.work_until_empty()] == ["proposed"]
+    assert proposing == ["became_case"]
+
+
+def test_what_goes_wrong_by_the_clock_is_told_and_ends_nothing(
+    home: Home, clock: FixedClock
+) -> None:
+    """A refusal in words, a fault by kind and place; who has nothing to say is not heard."""
+    heard: list[dict[str, Any]] = []
+    jobs = Jobs(home, clock, heard.append)
+    jobs.every("refused", "* * * * *", raising(NotReady(wanted="w", got="g", cure="c")))
+    jobs.every("failed", "* * * * *", raising(ValueError("SECRET")))
+    jobs.every("silent", "* * * * *", lambda: None)
+    for task in jobs.queue.read_periodic(None):
+        jobs.queue.enqueue(task)
+        jobs.queue.execute(jobs.queue.dequeue())
+    told = {each["task"]: each for each in heard}
+    assert set(told) == {"refused", "failed"}
+    assert "wanted w" in told["refused"]["refused"]
+    assert told["failed"]["failed"].startswith("ValueError at test_jobs.py:")
