@@ -23,7 +23,6 @@ from dispatch.outcome import take_outcomes
 from dispatch.score_clues import score_clues
 from experiments.past_orders import take_past_orders
 from experiments.province.simulate import simulate
-from governance.holdings import all_held
 from governance.home import Home
 from governance.intake import admit
 from governance.jurisdiction import load_jurisdiction
@@ -51,7 +50,7 @@ def run_demo(
     clock = WallClock(home.jurisdiction.timezone)
     end = add_months(home.jurisdiction.manifest.raise_cycle.first, MONTHS - 1)
     take_in(home, made["files"], end.isoformat(), clock, stages)
-    home.note_data_until(max(each.known_until or end for each in all_held(home)))
+    home.note_data_until(end)
     take_past_orders(home, made["orders"])
     result = train(home, EXPERIMENT, clock, stages)
     with stages.stage("promote"):

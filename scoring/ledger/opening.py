@@ -7,10 +7,12 @@ log is on disk is refused; those that are not keep their setting, whatever the s
 from __future__ import annotations
 
 import fcntl
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import orjson
@@ -24,6 +26,11 @@ CONNECTIONS = 15
 MIGRATION_LOCK = 7_306_001  # any number, the same in every process
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 WRITES = "clues_writes"
+BUSY_SECONDS = 30
+BUSY = f"PRAGMA busy_timeout={BUSY_SECONDS * 1_000}"
+# SQLite's own way to wait for the write lock sleeps 1 ms first and 100 ms in the end: of several
+# workers some sleep long after it is free. Asked for so often it is found free soon.
+ASKS_AGAIN_SECONDS = 0.0005
 
 
 @lru_cache(maxsize=8)
@@ -101,13 +108,35 @@ def _alone(engine: sa.Engine) -> Iterator[None]:
 def _durable_sqlite(connection: Any, _: object) -> None:
     """The driver begins no transaction of its own: `_begin_sqlite` does."""
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+    connection.execute(BUSY)
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    writes = connection.get_execution_options().get(WRITES)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if not connection.get_execution_options().get(WRITES):
+        connection.exec_driver_sql("BEGIN")
+        return
+    driver, until = connection.connection.driver_connection, monotonic() + BUSY_SECONDS
+    assert driver is not None, "the pool has just given it"
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        while not _begun(connection, until):
+            sleep(ASKS_AGAIN_SECONDS)
+    finally:
+        driver.execute(BUSY)
+
+
+def _begun(connection: sa.Connection, until: float) -> bool:
+    """Whether the write lock was free. Raises what SQLite raises when `until` is over."""
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    except sa.exc.OperationalError as error:
+        busy = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+        if busy and monotonic() < until:
+            return False
+        raise
+    return True
 
 
 def _durable_postgres(connection: Any, _: object) -> None:

@@ -59,7 +59,7 @@ REASONS: tuple[tuple[str, str], ...] = (
     (r"admit (\w+) first, then this file again", r"先接入 {1}，再接入本文件"),
     ("mend the two times at their source", "在来源处改正这两个时间"),
     (
-        "mend the time at its source, or send the row when it is so far",
+        r"mend the time at its source, or send the row when it is so far( \(see `planned`\))?",
         "在来源处改正时间，或到时再报送",
     ),
     ("quote the value it is in", "用引号括住该值"),

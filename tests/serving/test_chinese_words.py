@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,6 +15,8 @@ from hamlet_scorer import write_hamlet_bundle
 from served_hamlet import Served, serve_hamlet
 
 from base.moment import FixedClock
+from clues.register import read_clues
+from dispatch.outcome import take_outcomes
 from governance import checks, csv_lines, jsonl_file
 from governance.contract import load_contract
 from governance.intake import admit_table
@@ -34,7 +37,7 @@ NAMES = {
     "formats",
 }
 # Where ids, digests and what records say stand.
-MARKED = {"id", "raw", "file", "by"}
+MARKED = {"id", "raw", "file"}
 WORD = re.compile(r"[A-Za-z][A-Za-z'-]{3,}")
 DIGEST = re.compile(r"\b[0-9a-f]{8,64}\b")
 VOID = {"br", "input", "link", "meta", "line", "rect", "path", "circle", "polyline", "img", "hr"}
@@ -83,6 +86,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
         "died_on": ["2024-02-31", "never", "2024-01-01"],
         "reported_on": ["2024-03-01", "2024-01-01", "2024-03-01"],
     }
+    ended = {"clue_id": read_clues(made.home)["clue_id"][0].as_py(), "status": "unfounded"}
+    word = {**ended, "decided_at": "2024-07-05", "reported_at": "2024-07-06"}
+    file = made.home.path / "ended.jsonl"
+    file.write_text(json.dumps(word) + "\n", "utf-8")
+    take_outcomes(made.home, file, made.service.clock)
     admit_table(made.home, "deaths", pa.table(bad), FixedClock(made.service.clock.now()))
     return made
 
@@ -100,7 +108,9 @@ def pages(served: Served) -> Iterator[tuple[str, str]]:
     seen = set()
     for role in ("reviewer", "dispatcher", "data_scientist", "steward", "auditor"):
         key = served.key(role)["authorization"].split()[1]
+        ended = read_clues(served.home)["clue_id"][0].as_py()
         waiting = ["/console/first?language=zh", "/console/account?language=zh"]
+        waiting += [f"/console/clues/{ended}?language=zh"] if role == "reviewer" else []
         kinds: dict[str, int] = {}
         while waiting:
             address = waiting.pop(0)
