@@ -22,6 +22,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from base.moment import WallClock
 from base.settings import available_cores
@@ -33,7 +34,7 @@ from governance.jurisdiction import load_jurisdiction
 
 ROWS = int(os.environ.get("BENCH_ADMIT_ROWS", "5000000"))
 GOAL_ROWS_PER_S, GOAL_GB = 1_000_000, 2.0
-HEADER = "payment_no,person_id,agency_id,paid_on,amount_cents,remark\n"
+COLUMNS = ("payment_no", "person_id", "agency_id", "paid_on", "amount_cents", "remark")
 SENT_TWICE = 0.05
 PERSON = r"^99[0-9]{4}(19|20)[0-9]{9}[0-9X]$"
 
@@ -58,27 +59,38 @@ DIRT = {
     "undecodable": Dirt(0.01, "", "UTF-8 text"),
 }
 KINDS = ("good", "sent_twice", *DIRT)
+# Faults of lines of text, which a Parquet file cannot have.
+OF_LINES = ("ragged", "nul", "undecodable")
 
 
 def write_dirty(path: Path, rows: int, seed: int = 7) -> npt.NDArray[np.int8]:
-    """Write `rows` lines below a header; returns the kind of each, as a place in KINDS."""
+    """Write `rows` rows as the path's name ends; returns the kind of each, as a place in KINDS."""
     draw = np.random.default_rng(seed)
     shares = [SENT_TWICE, *(dirt.share for dirt in DIRT.values())]
     kinds = draw.choice(len(KINDS), size=rows, p=[1 - sum(shares), *shares]).astype(np.int8)
     kinds[0] = 0
+    typed = path.suffix == ".parquet"
+    if typed:
+        kinds[np.isin(kinds, [KINDS.index(name) for name in OF_LINES])] = 0
     # What is sent twice repeats the last good line before it.
     good_before = np.maximum.accumulate(np.where(kinds == 0, np.arange(rows), 0))
     number = np.where(kinds == 1, good_before, np.arange(rows))
+    parts = (slice(low, low + 500_000) for low in range(0, rows, 500_000))
+    tables_of = (pa.table(_texts(number[part], kinds[part])) for part in parts)
+    if typed:
+        with pq.ParquetWriter(path, pa.schema([(name, pa.string()) for name in COLUMNS])) as file:
+            for table in tables_of:
+                file.write_table(table)
+        return kinds
     with path.open("wb") as file:
-        file.write(HEADER.encode())
-        for low in range(0, rows, 500_000):
-            lines = _lines(number[low : low + 500_000], kinds[low : low + 500_000])
-            file.write(lines)
+        file.write((",".join(COLUMNS) + "\n").encode())
+        for table in tables_of:
+            file.write(_lines(table))
     return kinds
 
 
-def _lines(number: npt.NDArray[np.int64], kinds: npt.NDArray[np.int8]) -> bytes:
-    """Everything in a line follows from its number, so that a repeated one is the same."""
+def _texts(number: npt.NDArray[np.int64], kinds: npt.NDArray[np.int8]) -> dict[str, pa.Array]:
+    """Everything in a row follows from its number, so that a repeated one is the same."""
     mixed = (number * 2_654_435_761) % 4_294_967_291
     kind = {name: kinds == at for at, name in enumerate(KINDS)}
     text = {
@@ -102,7 +114,12 @@ def _lines(number: npt.NDArray[np.int64], kinds: npt.NDArray[np.int8]) -> bytes:
     }  # fmt: skip
     for name, (column, values) in spoilt.items():
         text[column] = pc.if_else(pa.array(kind[name]), values, text[column])
-    lines = pc.binary_join_element_wise(*text.values(), ",")
+    return text
+
+
+def _lines(table: pa.Table) -> bytes:
+    columns = [column.combine_chunks() for column in table.columns]
+    lines = pc.binary_join_element_wise(*columns, ",")
     whole = "\n".join(lines.to_pylist()) + "\n"
     return whole.encode().replace("\ufdd0".encode(), b"\xff\xff")
 
@@ -123,15 +140,21 @@ def _joined(*parts: pa.Array | str) -> pa.Array:
 
 
 def comparisons() -> Iterator[Comparison]:
-    """admit.rows_per_s beside the clean-up, and beside the goal; admit.peak_gb beside its goal."""
+    """admit.rows_per_s beside the clean-up, and beside the goal; admit.peak_gb beside its goal.
+
+    `.parquet`: the same rows as text in a Parquet file, but for faults that only lines have.
+    """
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        file = folder / "payments.csv"
-        kinds = write_dirty(file, ROWS)
+        folder, other = Path(name), Path(name) / "parquet"
+        kinds = write_dirty(folder / "payments.csv", ROWS)
         ours = _in_a_process("ours", folder)
-        require_truth(Home.open(folder / "home"), kinds, ours)
+        require_truth(Home.open(folder / "home"), kinds, ours, first_row=2)
         peer = _in_a_process("peer", folder)
         require_alike(ours, peer)
+        other.mkdir()
+        kinds = write_dirty(other / "payments.parquet", ROWS)
+        typed = _in_a_process("ours", other)
+        require_truth(Home.open(other / "home"), kinds, typed, first_row=1)
     load, cores = os.getloadavg()[0], available_cores()
     speed, theirs = ROWS / ours["seconds"], ROWS / peer["seconds"]
     told = ("rows/s", 1, load, cores)
@@ -140,6 +163,9 @@ def comparisons() -> Iterator[Comparison]:
     )
     goal = round(speed / GOAL_ROWS_PER_S, 2)
     yield Comparison("admit.rows_per_s.goal", round(speed), GOAL_ROWS_PER_S, goal, *told)
+    speed = ROWS / typed["seconds"]
+    goal = round(speed / GOAL_ROWS_PER_S, 2)
+    yield Comparison("admit.rows_per_s.parquet", round(speed), GOAL_ROWS_PER_S, goal, *told)
     peak = round(ours["gb"], 2)
     share = round(GOAL_GB / peak, 2)
     yield Comparison("admit.peak_gb", peak, GOAL_GB, share, "GB", 1, load, cores)
@@ -156,7 +182,7 @@ def admitted(folder: Path) -> dict[str, float]:
     """Ours: into a new home of anhui."""
     home = Home.create(folder / "home", load_jurisdiction("anhui"))
     started, used = time.perf_counter(), time.process_time()
-    receipt = admit(home, "benefit_payments", [folder / "payments.csv"], WallClock())
+    receipt = admit(home, "benefit_payments", sorted(folder.glob("payments.*")), WallClock())
     return {
         "seconds": time.perf_counter() - started,
         "cpu": time.process_time() - used,
@@ -216,8 +242,10 @@ def _reasons(frame: pd.DataFrame) -> pd.Series:
     return reasons
 
 
-def require_truth(home: Home, kinds: npt.NDArray[np.int8], told: dict[str, float]) -> None:
-    """Every line became what it must become, each bad one with exactly its reason."""
+def require_truth(
+    home: Home, kinds: npt.NDArray[np.int8], told: dict[str, float], first_row: int
+) -> None:
+    """Every row became what it must become, each bad one with exactly its reason."""
     bad = np.flatnonzero(kinds > 1)
     assert told["rows"] == len(kinds)
     assert told["quarantined"] == len(bad)
@@ -225,7 +253,7 @@ def require_truth(home: Home, kinds: npt.NDArray[np.int8], told: dict[str, float
     assert told["admitted"] == int((kinds == 0).sum())
     kept = tables.dataset(home.quarantine("benefit_payments")).to_table(["row", "reasons"])
     kept = kept.sort_by("row")
-    assert np.array_equal(kept["row"].to_numpy(), bad + 2)
+    assert np.array_equal(kept["row"].to_numpy(), bad + first_row)
     lists = kept["reasons"].combine_chunks()
     assert pc.all(pc.equal(pc.list_value_length(lists), 1)).as_py()
     reasons = pc.list_flatten(lists)

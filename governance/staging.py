@@ -31,6 +31,7 @@ from governance.shapes import shapes
 
 # Bytes without which no value can begin or end with a space, or be a formula.
 SPACE_BYTES = tuple(each.encode() for each in SPACES)
+SPACE = 32
 SEPARATOR = "chr(31)"
 FORMULA_BYTES = (b"=", b"(", b"|", b"!")
 
@@ -86,17 +87,23 @@ class Judge:
 def look_at(column: pa.ChunkedArray) -> Look:
     """What the bytes of a text column rule out; cheaper by far than asking every row."""
     buffers = [chunk.buffers()[2] for chunk in column.chunks if len(chunk)]
-    texts = [buffer.to_pybytes() for buffer in buffers if buffer is not None and buffer.size]
+    looks = [_look(buffer) for buffer in buffers if buffer is not None and buffer.size]
     return Look(
-        spaces=any(each in text for text in texts for each in SPACE_BYTES),
-        formula=any(each in text for text in texts for each in FORMULA_BYTES),
-        unseen=any(not _printable(text) for text in texts),
+        spaces=any(each.spaces for each in looks),
+        formula=any(each.formula for each in looks),
+        unseen=any(each.unseen for each in looks),
     )
 
 
-def _printable(text: bytes) -> bool:
-    """Whether all of it is printable ASCII."""
-    return text.isascii() and b"\x7f" not in text and np.frombuffer(text, np.uint8).min() >= 32
+def _look(buffer: pa.Buffer) -> Look:
+    values, text = np.frombuffer(buffer, np.uint8), buffer.to_pybytes()
+    least, ascii_ = values.min(), text.isascii()
+    return Look(
+        # Of ASCII a space is the least byte that anybody may see.
+        spaces=bool(least <= SPACE) if ascii_ else any(each in text for each in SPACE_BYTES),
+        formula=any(each in text for each in FORMULA_BYTES),
+        unseen=not ascii_ or bool(least < SPACE) or b"\x7f" in text,
+    )
 
 
 def _trimmed(contract: Contract, rows: pa.Table) -> tuple[pa.Table, dict[str, Look]]:
@@ -162,8 +169,12 @@ def row_digest(contract: Contract, late: Collection[str] = ()) -> str:
         else f"coalesce({quoted(each.name)}::VARCHAR, chr(30))"
         for each in first
     ]
-    values += [f"{literal(name)} || chr(29) || {quoted(name)}::VARCHAR" for name in sorted(late)]
-    return f"unhex(md5(concat_ws({SEPARATOR}, {', '.join(values)})))"
+    # What is NULL adds nothing to a concat.
+    told = [
+        f"{SEPARATOR} || {literal(name)} || chr(29) || {quoted(name)}::VARCHAR"
+        for name in sorted(late)
+    ]
+    return f"unhex(md5(concat({', '.join([f', {SEPARATOR}, '.join(values), *told])})))"
 
 
 def _sent(contract: Contract) -> list[Column]:
