@@ -159,6 +159,22 @@ def test_a_signed_message_of_another_shape_is_told_what_was_wanted(
     assert state_of(served.service.ledger, clue)["state"] == "scored"
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"null", b"[]", b"\xff\xfe", b"{" * 5_000, b'{"id": "h", "id": "h"}',
+        b'{"id": NaN}', b'{"id": 1e999}', b'{"id": "\\ud800"}', b"9" * 400_000, b"\0" * 100,
+        event("c\u0000", "h"), event("c" * 10_000, "h"), event("c", "h", status="\u202e" * 50),
+    ],
+)  # fmt: skip
+def test_no_signed_body_gives_a_500_or_is_quoted(served: Served, body: bytes) -> None:
+    """P-13: who holds the key may be broken too."""
+    reply = send(served, body, signed(served, body, "h"))
+    assert reply.status_code in (200, 413, 422), reply.status_code
+    assert reply.status_code != 200 or reply.json()["accepted"] == 0
+    assert "ccccc" not in reply.text
+
+
 def test_a_source_of_one_office_tells_of_its_own_clues_alone(served: Served) -> None:
     """P-10: a clue of B is as unknown to it as none."""
     mine, theirs = clue_of(served, "A"), clue_of(served, "B")
