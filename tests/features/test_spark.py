@@ -18,9 +18,12 @@ import pytest
 
 from base.errors import Refused
 from base.moment import FixedClock
+from clues.clue import clue_column_types, source_types
 from features.declared import declared_features
 from features.definition import FeatureSet, load_features
 from features.table import build_features
+from governance.home import Home
+from governance.intake import admit_table
 from governance.reading import Records
 
 if TYPE_CHECKING:
@@ -279,6 +282,52 @@ def test_a_home_is_read_at_its_delta_versions(
     require_equal(collected(told, defined, asked), batch)
     before = record_frames(home, session, {"payments": 0})["payments"]
     assert sorted(before.columns) == sorted(frames["payments"].columns)
+
+
+def test_a_column_declared_since_is_missing_until_it_is_told(
+    session: SparkSession, tmp_path: Path, clock: FixedClock
+) -> None:
+    """A feature over it sees nothing, on one machine and on Spark, and what is told later is not
+    seen at the clues' moments."""
+    from features.spark.session import record_frames
+    from features.spark.table import collected, spark_features
+
+    home = hamlet.settled_hamlet(tmp_path, clock)
+    path = home.jurisdiction.folder / "records" / "payments.odcs.yaml"
+    head, mark, rest = path.read_text("utf-8").partition("    properties:\n")
+    path.write_text(f"{head}{mark}      - {{name: place, logicalType: string}}\n{rest}", "utf-8")
+    home = Home.open(home.path)
+    last = {"kind": "last", "column": "place", "type": "category", "sentence": worlds.WORDS}
+    history = {"group": "places", "source": "payments", "key": {"subject_id": "person_id"}}
+    defined = load_features(
+        {"history": [{**history, "windows": ["all"], "features": [last]}]},
+        sources=source_types(home.jurisdiction),
+        clue_columns=clue_column_types(home.jurisdiction),
+    )
+    [name] = [feature.name for feature in defined.features]
+    for told in range(2):
+        frames = record_frames(home, session)
+        with Records(home) as records:
+            asked = records.arrow("clues")
+            batch = build_features(defined, asked, records, threads=1)
+            paid = records.arrow("payments")
+        assert batch[name].null_count == len(batch) == 12
+        spread = collected(
+            spark_features(defined, frames["clues"], frames, session), defined, asked
+        )
+        require_equal(spread, batch)
+        assert (paid["place"].null_count < len(paid)) == bool(told)
+        sent = pa.table({each: paid[each].cast(pa.string()) for each in hamlet_columns(home)})
+        again = sent.append_column("place", pa.array(["Hefei"] * len(sent)))
+        admitted = admit_table(home, "payments", again, clock).admitted
+        assert admitted == (0 if told else len(sent))
+
+
+def hamlet_columns(home: Home) -> list[str]:
+    """What the sender of payments sent before there was a place."""
+    return [
+        each.name for each in home.jurisdiction.contract("payments").columns if each.name != "place"
+    ]
 
 
 def test_keys_are_compared_as_text_and_conditions_are_duckdbs(session: SparkSession) -> None:
