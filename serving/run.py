@@ -34,7 +34,7 @@ def serve(home: Home, *, host: str, port: int, workers: int) -> None:
         "host": host,
         "port": port,
         "workers": workers if workers > 1 else None,
-        "loop": "uvloop",
+        "loop": "uvloop" if workers == 1 else "serving.doors:SharingLoop",
         "http": PatientHttp,
         "timeout_graceful_shutdown": GRACE_SECONDS,
         "timeout_keep_alive": KEEP_ALIVE_SECONDS,
