@@ -20,7 +20,7 @@ from base.progress import SilentBar
 from clues.register import require_clues
 from dispatch.outcome_events import settle
 from dispatch.standing import PLATFORM
-from governance.checks import quoted
+from governance.checks import Earliest, quoted
 from governance.contract import Contract
 from governance.home import Home
 from governance.intake import Receipt, admit_sources
@@ -29,7 +29,8 @@ from scoring.ledger.opening import open_ledger, writing
 
 RECORD_SET = "outcomes"
 CASE, NO_CASE = ("case_filed",), ("unfounded", "transferred", "case_withdrawn")
-TIMES = ("decided_at", "reported_at")
+DECIDED = "decided_at"
+TIMES = (DECIDED, "reported_at")
 GIVEN = ("clue_id", "status", *TIMES)
 # Empty in a row whose clue is not in the register; the contract requires it.
 OF_THE_CLUE = "supervision_model"
@@ -63,12 +64,15 @@ def require_outcomes(home: Home) -> Contract:
 
 def admit_outcomes(home: Home, source: WholeSource, clues: pa.Table, clock: Clock) -> Receipt:
     """Admit the rows of a source about `clues`; one about any other clue is refused, and so is one
-    decided or reported later than now."""
+    decided or reported later than now, or decided before the day that its clue was raised."""
     contract = require_outcomes(home)
     columns = [column.name for column in contract.columns]
     source.rows = _with_clue_columns(source, clues, columns)
     times = [name for name in TIMES if contract.types.get(name) in ("date", "timestamp")]
-    return admit_sources(home, contract, [source], clock, SilentBar(), by_now=times)
+    earliest = _raised(clues) if DECIDED in times else None
+    return admit_sources(
+        home, contract, [source], clock, SilentBar(), by_now=times, earliest=earliest
+    )
 
 
 def settle_source(
@@ -118,6 +122,19 @@ def _with_clue_columns(source: WholeSource, clues: pa.Table, columns: list[str])
         " ORDER BY f.source_row"
     )
     return connection.sql(query).to_arrow_table()
+
+
+def _raised(clues: pa.Table) -> Earliest:
+    """Nothing was decided of a clue before there was one; what was raised stays as it is, so the
+    order in which words arrive changes nothing (P-4)."""
+    moments = clues.select(["clue_id", "raised_at"]).rename_columns(["key", "earliest"])
+    return Earliest(
+        DECIDED,
+        "clue_id",
+        moments,
+        "a decision not before the day the clue was raised",
+        "mend decided_at at its source, or name the clue that was decided",
+    )
 
 
 def _became_case() -> str:

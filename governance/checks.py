@@ -43,6 +43,8 @@ UNSEEN = (
 # A cell that begins with = is one; with @, + or - if something is called or piped in it.
 FORMULA = r"^(=|[@+-][^0-9]*[(|!])"
 BEGINS_WITH_DIGIT = frozenset({"%Y", "%y", "%m", "%d", "%H"})
+# No column of a contract can be called so.
+EARLIEST = '"earliest moment"'
 FORM_WORDS = {
     "integer": "a whole number",
     "number": "a finite number",
@@ -68,6 +70,31 @@ class Look:
     spaces: bool = True
     formula: bool = True
     unseen: bool = True
+
+
+@dataclass(frozen=True)
+class Earliest:
+    """`column` tells no day before that of a moment: of the row of `moments` (key, earliest; a key
+    at most once) that `by` names. A row that names none is not judged by it."""
+
+    column: str
+    by: str
+    moments: pa.Table
+    wanted: str
+    cure: str
+
+    def check(self) -> Check:
+        """SQL over the column EARLIEST; by days, for a time may be told as a day."""
+        bad = f"{quoted(self.column)}::DATE < {EARLIEST}::DATE"
+        return Check(self.column, bad, self.wanted, self.cure)
+
+
+def earliest_sql(earliest: Earliest | None) -> str:
+    """SQL: what the table `earliest_moments` has of a row, as the column EARLIEST."""
+    if earliest is None:
+        return f"NULL::TIMESTAMP AS {EARLIEST}"
+    key = quoted(earliest.by)
+    return f"(SELECT m.earliest FROM earliest_moments m WHERE m.key = {key}) AS {EARLIEST}"
 
 
 def quoted(name: str) -> str:
@@ -166,9 +193,10 @@ def checks(
     arrived: dict[str, pa.DataType],
     looked_at: Mapping[str, Look] | None = None,
     latest: Mapping[str, datetime] | None = None,
+    earliest: Earliest | None = None,
 ) -> list[Check]:
     """Every reason a row of this contract may be quarantined for, in column order. `latest`: of
-    some columns the last moment they may tell.
+    some columns the last moment they may tell; `earliest`: of one the first.
 
     In the conditions what came in is `given(column)`, a typed value plainly `"column"`. What a
     look at a column's bytes has ruled out is not asked of its rows.
@@ -177,7 +205,8 @@ def checks(
     for column in contract.columns:
         look = (looked_at or {}).get(column.name, Look())
         found += _column_checks(column, arrived.get(column.name), look)
-    return found + _time_checks(contract) + _latest_checks(latest or {})
+    found += _time_checks(contract) + _latest_checks(latest or {})
+    return found + ([earliest.check()] if earliest else [])
 
 
 def _column_checks(column: Column, arrived: pa.DataType | None, look: Look) -> list[Check]:

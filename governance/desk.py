@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from governance import tables
 from governance.block import SOURCE_ROW, Block
-from governance.checks import literal, quoted
+from governance.checks import Earliest, literal, quoted
 from governance.contract import Contract
 from governance.staging import Judge
 
@@ -54,6 +54,7 @@ class Desks:
     threads: int
     latest: Mapping[str, datetime] = field(default_factory=dict)
     late: Mapping[str, datetime] = field(default_factory=dict)
+    earliest: Earliest | None = None
     _places: Iterator[int] = field(default_factory=count)
     _free: SimpleQueue[Desk] = field(default_factory=SimpleQueue)
 
@@ -99,7 +100,7 @@ class Desk:
     def __init__(self, desks: Desks) -> None:
         self.desks, self.connection = desks, desks.connection.cursor()
         self.connection.execute("SET enable_progress_bar = false")
-        self.judge = Judge(self.connection, desks.contract, desks.latest, desks.late)
+        self.judge = Judge(self.connection, desks.contract, desks.latest, desks.late, desks.earliest)
 
     def weigh(self, block: Block) -> int:
         """Judge a block and find what it has twice; returns how many good rows are to be stored."""

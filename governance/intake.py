@@ -29,6 +29,7 @@ from base.settings import Settings
 from governance import quarantine, receipts, tables
 from governance.batch import Batch, Kinds
 from governance.block import Source
+from governance.checks import Earliest
 from governance.columns import column_notices, late_columns, take_in_columns
 from governance.contract import Contract, Reference
 from governance.corrections import commit_rows, settle
@@ -100,10 +101,11 @@ def admit_sources(
     bar: Bar,
     *,
     by_now: Collection[str] = (),
+    earliest: Earliest | None = None,
 ) -> Receipt:
     """The flow itself, for sources that can be read. `by_now`: columns whose moments are not after
     now, but for clocks and zones that differ by up to a day; when a record happened is always one,
-    unless the contract says that it may be planned."""
+    unless the contract says that it may be planned. `earliest`: how early one column may be."""
     receipt = Receipt(contract.record_set, _batch_id(contract, sources))
     receipt.files = [source.name for source in sources]
     table = home.table(contract.record_set)
@@ -114,11 +116,12 @@ def admit_sources(
         take_in_columns(connection, contract, table, now)
         late = late_columns(table)
         _lay_out_reference(connection, home, contract)
+        _lay_out_earliest(connection, earliest)
         last, stored = receipts.last_number(home, contract.record_set), tables.files(table)
         batch = Batch(connection, contract, stored, folder, receipt.batch, last, late)
         latest = dict.fromkeys([*by_now, *_past(contract)], now + CLOCKS_DIFFER)
         threads = Settings().threads
-        desks = Desks(connection, contract, receipt.batch, folder, now, threads, latest, late)
+        desks = Desks(connection, contract, receipt.batch, folder, now, threads, latest, late, earliest)
         bar.expect(len(sources) + 1)
         for source in sources:
             _take_in(batch, desks, source, receipt, arrived)
@@ -174,6 +177,15 @@ def _lay_out_reference(
         )
     times = referred_times_sql(contract.happened_at, file_list(files))
     connection.execute(f"CREATE TABLE referred_times AS {times}")
+
+
+def _lay_out_earliest(
+    connection: duckdb.DuckDBPyConnection, earliest: Earliest | None
+) -> None:
+    if earliest is not None:
+        connection.register("earliest_told", earliest.moments)
+        connection.execute("CREATE TABLE earliest_moments AS FROM earliest_told")
+        connection.unregister("earliest_told")
 
 
 def _take_in(

@@ -16,11 +16,14 @@ import pyarrow.compute as pc
 
 from governance.block import SOURCE_ROW, SPACES, Block
 from governance.checks import (
+    EARLIEST,
     SQL_TYPES,
     Check,
+    Earliest,
     Look,
     bad_sql,
     checks,
+    earliest_sql,
     given,
     literal,
     quoted,
@@ -52,6 +55,7 @@ class Judge:
     contract: Contract
     latest: Mapping[str, datetime] = field(default_factory=dict)
     late: Mapping[str, datetime] = field(default_factory=dict)
+    earliest: Earliest | None = None
     _compiled: dict[object, tuple[str, str]] = field(default_factory=dict)
 
     def judge(self, block: Block) -> None:
@@ -60,7 +64,9 @@ class Judge:
         schema = rows.schema
         key = (tuple((each.name, str(each.type)) for each in schema), tuple(looks.values()))
         if key not in self._compiled:
-            self._compiled[key] = judging_sql(self.contract, schema, looks, self.latest, self.late)
+            self._compiled[key] = judging_sql(
+                self.contract, schema, looks, self.latest, self.late, self.earliest
+            )
         judged, reasons = self._compiled[key]
         self.connection.register("arrived_rows", rows)
         try:
@@ -125,6 +131,7 @@ def judging_sql(
     looks: dict[str, Look],
     latest: Mapping[str, datetime] | None = None,
     late: Mapping[str, datetime] | None = None,
+    earliest: Earliest | None = None,
 ) -> tuple[str, str]:
     """SELECT over `arrived_rows` that gives the columns of `judged`, and SQL for reasons over it.
 
@@ -133,16 +140,17 @@ def judging_sql(
     """
     raw = [name for name in schema.names if name != SOURCE_ROW and not name.startswith("trimmed:")]
     arrived = {name: schema.field(name).type for name in raw}
-    found = checks(contract, arrived, looks, latest)
+    found = checks(contract, arrived, looks, latest, earliest)
     failed = ", ".join(f"CASE WHEN {check.bad} THEN {at} END" for at, check in enumerate(found, 1))
     sent = [column.name for column in _sent(contract)]
     texts = ", ".join(f"{given(name)}::VARCHAR" for name in sent)
     # Place 0 of a list is NULL: a computed column was given by nobody.
     places = [sent.index(check.column) + 1 if check.column in sent else 0 for check in found]
     told = f"list_transform(failed, lambda k: [{texts}][{places}[k]])" if found else "[]"
-    left_out = ", ".join(["arrived", *map(given, sent)])
+    left_out = ", ".join(["arrived", *map(given, sent), EARLIEST])
     # A join may change the order of rows; without one they stay as they came.
-    order = "" if isinstance(contract.happened_at, str) else f"ORDER BY {SOURCE_ROW}"
+    joined = earliest is not None or not isinstance(contract.happened_at, str)
+    order = f"ORDER BY {SOURCE_ROW}" if joined else ""
     timed = _timed_sql(contract, arrived, looks, late or {})
     judged = f"""
         SELECT * EXCLUDE ({left_out}),
@@ -150,7 +158,8 @@ def judging_sql(
                CASE WHEN bad THEN list_filter([{failed}], lambda x: x IS NOT NULL) END AS failed,
                CASE WHEN bad THEN {told} END AS told,
                CASE WHEN bad THEN to_json(arrived)::VARCHAR END AS raw
-        FROM (SELECT *, {bad_sql(found)} AS bad FROM ({timed}))
+        FROM (SELECT *, {bad_sql(found)} AS bad
+              FROM (SELECT *, {earliest_sql(earliest)} FROM ({timed})))
         {order}
     """
     return judged, _reasons_sql(found)

@@ -109,6 +109,32 @@ def test_an_outcome_of_a_day_to_come_is_refused(home: Home, clock: FixedClock) -
     assert (later["accepted"], later["already_known"], later["refused"]) == (2, 1, [])
 
 
+def test_an_outcome_decided_before_its_clue_was_raised_is_refused(
+    home: Home, clock: FixedClock
+) -> None:
+    """The day before the clue's is told with every other fault of the row; its own day is taken.
+    An unknown clue is told as that alone."""
+    raised = {row["clue_id"]: row["raised_at"].date() for row in read_clues(home).to_pylist()}
+    first, second, third = ids(home)[:3]
+    early = raised[first] - timedelta(days=1)
+    told = send(
+        home,
+        clock,
+        f"{first},unfounded,{early},2024-08-03",
+        f"{second},unfounded,{raised[second]},2024-08-03",
+        f"{third},lost,1999-01-01,2024-08-03",
+        "0123456789abcdef,unfounded,1999-01-01,2024-08-03",
+    )
+    assert told["accepted"] == 1
+    assert [[reason["column"] for reason in row["reasons"]] for row in told["refused"]] == [
+        ["decided_at"],
+        ["status", "decided_at"],
+        ["clue_id"],
+    ]
+    assert told["refused"][0]["reasons"][0]["wanted"].endswith("the day the clue was raised")
+    assert list(state(home, datetime(2027, 1, 1))) == [second]
+
+
 def test_the_same_file_twice_changes_nothing(home: Home, clock: FixedClock) -> None:
     """Second time: all already known, the table at the same version."""
     rows = [f"{clue},unfounded,2024-08-01,2024-08-03" for clue in ids(home)[:3]]
