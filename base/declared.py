@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,6 +44,15 @@ KINDS = {
     "datetime": "a date or time, such as 2024-01-31",
     "date": "a date, such as 2024-01-31",
 }
+
+
+class Unfit(ValueError):
+    """Raised by a validator of a shape that knows what was wanted, what came and the cure; `where`
+    of each fault is within the value that was judged (empty: the value itself)."""
+
+    def __init__(self, *faults: Fault) -> None:
+        self.faults = faults
+        super().__init__("; ".join(map(str, faults)))
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -84,8 +95,8 @@ def declared_faults(error: ValidationError, shape: type[BaseModel], where: str) 
     What each alternative of one value wanted is told together.
     """
     found: dict[str, Fault] = {}
-    for problem in error.errors(include_url=False):
-        fault = _fault(problem, shape, where)
+    told = (_faults(each, shape, where) for each in error.errors(include_url=False))
+    for fault in chain.from_iterable(told):
         first = found.get(fault.where)
         if first is None or first.got != fault.got:
             found[fault.where if first is None else f"{fault.where}: {fault.got}"] = fault
@@ -93,6 +104,18 @@ def declared_faults(error: ValidationError, shape: type[BaseModel], where: str) 
             wanted = f"{first.wanted} or {fault.wanted}"
             found[fault.where] = Fault(wanted, first.got, first.cure, first.where)
     return list(found.values())
+
+
+def _faults(problem: Any, shape: type[BaseModel], where: str) -> list[Fault]:
+    raised = problem.get("ctx", {}).get("error")
+    if not isinstance(raised, Unfit):
+        return [_fault(problem, shape, where)]
+    place = [str(part) for part in problem["loc"] if not ALTERNATIVE.match(str(part))]
+    told = []
+    for fault in raised.faults:
+        whole = ".".join([*place, fault.where] if fault.where else place)
+        told.append(replace(fault, where=f"{where}: {whole}" if whole else where))
+    return told
 
 
 def _fault(problem: Any, shape: type[BaseModel], where: str) -> Fault:

@@ -38,21 +38,23 @@ class Asked:
     principal: str
     key: str
     request: str
+    called: str = "Idempotency-Key"
 
     @classmethod
-    def of(cls, principal: str, key: str, request: Any) -> Asked:
-        """`request`: the bytes of a body with its route before it, or plain values.
+    def of(cls, principal: str, key: str, request: Any, called: str = called) -> Asked:
+        """`request`: the bytes of a body with its route before it, or plain values; `called`: what
+        the caller knows the key as.
 
         Raises Refused for a key that is empty, too long, or not plain ASCII.
         """
         if not (0 < len(key) <= KEY_LENGTH and key.isascii() and key.isprintable()):
             raise Refused(
-                wanted=f"an Idempotency-Key of 1 to {KEY_LENGTH} printable ASCII characters",
+                wanted=f"{called}: 1 to {KEY_LENGTH} printable ASCII characters",
                 got="another",
                 cure="use a fresh random id for each request, the same for its retries",
             )
         told = request if isinstance(request, bytes) else canonical(request)
-        return cls(principal, key, hashlib.sha256(told).hexdigest())
+        return cls(principal, key, hashlib.sha256(told).hexdigest(), called)
 
 
 @dataclass(frozen=True)
@@ -110,9 +112,9 @@ def _found(connection: sa.Connection, asked: Asked) -> dict[str, Any] | None:
         return None
     if row["request"] != asked.request:
         raise KeyUsed(
-            wanted="a key of its own for each request",
+            wanted=f"{asked.called}: one of its own for each request",
             got="one that was used for another request",
-            cure="use a fresh Idempotency-Key",
+            cure=f"use a fresh {asked.called}",
         )
     return dict(row)
 

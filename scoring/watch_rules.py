@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from base.declared import load_declared
+from base.declared import Unfit, load_declared
+from base.errors import Fault
 
 FILE = "monitoring.yaml"
 CRON = ("minute", "hour", "day", "month", "day_of_week")
+SPANS = dict(zip(CRON, ("0-59", "0-23", "1-31", "1-12", "0-6 (0: Sunday)"), strict=True))
 FlagKind = Literal["bulk", "one_author", "against_chance"]
 Share = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -84,9 +86,26 @@ def is_due(cron: str) -> Callable[[datetime], bool]:
 
     fields = cron.split()
     if len(fields) != len(CRON):
-        raise ValueError(f"five fields ({', '.join(CRON)}), got {len(fields)}")
+        names = ", ".join(CRON)
+        cure = "write them with spaces between, * for any"
+        raise Unfit(Fault(f"five fields ({names})", f"{len(fields)}", cure))
+    faults = [
+        Fault(f"{name} {SPANS[name]}", repr(field), "write numbers, a-b, a,b, *, or */n")
+        for name, field in zip(CRON, fields, strict=True)
+        if not _known_field(crontab, name, field)
+    ]
+    if faults:
+        raise Unfit(*faults)
     due: Callable[[datetime], bool] = crontab(**dict(zip(CRON, fields, strict=True)), strict=True)
     return due
+
+
+def _known_field(crontab: Callable[..., Any], name: str, field: str) -> bool:
+    try:
+        crontab(**{name: field}, strict=True)
+    except ValueError:
+        return False
+    return True
 
 
 def _cron(value: str) -> str:

@@ -14,8 +14,10 @@ from typing import Any, Literal
 from fastapi import APIRouter, FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 
+from base.errors import Fault, nearest
 from serving.credentials import NoKey, WrongKey, find_principal
 from serving.principal import Principal, Role
+from serving.refusals import UnfitMessage
 from serving.service import Service
 from serving.sessions import find_visitor, looks_like_a_session
 
@@ -24,6 +26,7 @@ __all__ = [
     "require_declared", "service_of", "visitor_of",
 ]  # fmt: skip
 COOKIE = "clues_key"
+STRAYS_TOLD = 5
 
 Door = Literal["public", "bearer", "console", "signed"]
 Offices = Literal["own", "every", "-"]
@@ -198,6 +201,24 @@ async def authorised(request: Request) -> None:
     """Before every route: what comes by bearer key is judged before anything else is looked at."""
     if rule_of(request).door == "bearer":
         await run_in_threadpool(principal_of, request)
+        require_known_query(request)
+
+
+def require_known_query(request: Request) -> None:
+    """A parameter that the route does not know would be passed by, and all be answered where a part
+    was asked for. Raises UnfitMessage, once for each; a name that was sent is not quoted."""
+    known = [each.alias for each in request.scope["route"].dependant.query_params]
+    strays = sorted(set(request.query_params) - set(known))
+    if strays:
+        raise UnfitMessage.gather(
+            Fault(
+                "a query parameter of this route",
+                "an unknown one",
+                nearest(each, known) if known else "leave it out: this route takes none",
+                "query",
+            )
+            for each in strays[:STRAYS_TOLD]
+        )
 
 
 def every_route(served: FastAPI | APIRouter) -> Iterator[str]:

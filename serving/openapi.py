@@ -103,7 +103,7 @@ def _statuses(operation: Schema, rule: Rule, method: str) -> list[str]:
     told = {"401", "403", "429", "503"} if rule.door == "bearer" else set()
     if rule.door == "signed":
         told = {"401", "429", "503"}
-    if operation.get("parameters") or method == "post":
+    if operation.get("parameters") or method == "post" or rule.door == "bearer":
         told.add("422")
     if any(each["in"] == "path" for each in operation.get("parameters", ())):
         told.add("404")

@@ -11,6 +11,7 @@ from datetime import date, datetime, time
 from functools import lru_cache
 from typing import Any
 
+from base.errors import nearest
 from dispatch.kept_queue import Ends, freshen
 from dispatch.offices import load_offices
 from dispatch.open_clues import closed_clues
@@ -73,6 +74,32 @@ def visible_offices(service: Service, who: Principal, office: str | None) -> fro
             wanted="an office of yours", got="another", cure="leave office out", where="office"
         )
     return service.offices.subtree(office) & own
+
+
+def asked_models(
+    service: Service, model: str, function: str, called: str = "model"
+) -> frozenset[str] | None:
+    """Names of the supervision models that are asked for (empty: no bound); None: all. Raises
+    UnfitMessage where there is no such; `called`: the parameter that names a supervision model."""
+    known = service.supervision_models
+    if model and model not in known:
+        raise no_such(called, "a supervision model of this jurisdiction", nearest(model, known))
+    functions = {each.head.function for each in known.values()}
+    if function and function not in functions:
+        wanted = "a function that a supervision model has"
+        raise no_such("function", wanted, nearest(function, functions))
+    if not model and not function:
+        return None
+    return frozenset(
+        name
+        for name, each in known.items()
+        if model in ("", name) and function in ("", each.head.function)
+    )
+
+
+def no_such(where: str, wanted: str, cure: str = "choose one of the list") -> UnfitMessage:
+    """The refusal of a choice that there is not."""
+    return UnfitMessage(wanted=wanted, got="another", cure=cure, where=where)
 
 
 def _outcomes_version(service: Service) -> int:

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from base.bilingual import Bilingual
-from base.declared import load_declared
+from base.declared import Unfit, load_declared
 from base.errors import CluesError, Fault, NotFound, Refused, nearest
 from base.moment import add_months
 from training.metrics import CAPACITIES
@@ -47,8 +47,8 @@ Capacity = Annotated[
 
 
 def _sound(scorer: dict[str, Any]) -> dict[str, Any]:
-    if said := [*parameter_faults(scorer, "scorer")]:
-        raise ValueError("; ".join(said))
+    if faults := [*parameter_faults(scorer)]:
+        raise Unfit(*faults)
     return scorer
 
 
@@ -217,13 +217,13 @@ class Tuning(Declared):
 
     @model_validator(mode="after")
     def _of_trees(self) -> Tuning:
-        said: list[str] = []
+        faults: list[Fault] = []
         for name, span in self.ranges.items():
             ends = span.choices or (span.low, span.high)
             for end in ends:
-                said += parameter_faults({name: end}, "ranges")
-        if said:
-            raise ValueError("; ".join(dict.fromkeys(said)))
+                faults += parameter_faults({name: end}, "ranges")
+        if faults:
+            raise Unfit(*dict.fromkeys(faults))
         return self
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
-from base.errors import nearest
+from base.errors import Fault, nearest
 
 Value = float | int | bool | str
 
@@ -100,8 +101,17 @@ NOT_YOURS: Mapping[str, str] = {
     "seed": "write seed beside scorer",
     "monotone_constraints": "write monotone beside scorer",
 }
+# How like a name that is meant another one must be, 1 being the same.
+NEAR = 0.6
 OTHER_NAMES: Mapping[str, str] = {
     "num_iterations": "n_estimators",
+    "num_iteration": "n_estimators",
+    "num_rounds": "n_estimators",
+    "n_iter": "n_estimators",
+    "max_iter": "n_estimators",
+    "shrinkage_rate": "learning_rate",
+    "max_leaf_nodes": "num_leaves",
+    "min_samples_leaf": "min_child_samples",
     "num_trees": "n_estimators",
     "num_boost_round": "n_estimators",
     "boosting_type": "boosting",
@@ -120,14 +130,21 @@ OTHER_NAMES: Mapping[str, str] = {
 }
 
 
-def parameter_faults(declared: Mapping[str, Any], place: str) -> Iterator[str]:
-    """What is wrong with `declared` values, in one sentence each; `place` is where they stand."""
+def parameter_faults(declared: Mapping[str, Any], place: str = "") -> Iterator[Fault]:
+    """What is wrong with `declared` values, each once; `place` is where they stand."""
     for name, value in declared.items():
+        where = f"{place}.{name}" if place else name
         if name in NOT_YOURS:
-            yield f"{place}.{name} is not yours to set: {NOT_YOURS[name]}"
+            cure = f"leave it out: {NOT_YOURS[name]}"
+            yield Fault("a parameter that is yours to set", repr(name), cure, where)
         elif name not in KNOWN:
-            other = OTHER_NAMES.get(name)
-            cure = nearest(name, KNOWN) if other is None else f"write {other!r}"
-            yield f"{place}.{name} is no parameter of the trees: {cure}"
+            yield Fault("a parameter of the trees", repr(name), _meant(name), where)
         elif not KNOWN[name].hold(value):
-            yield f"{place}.{name} must be {KNOWN[name]}, not {value!r}"
+            yield Fault(str(KNOWN[name]), repr(value), "give a value so", where)
+
+
+def _meant(name: str) -> str:
+    """The cure of a wrong name: what LightGBM knows it as comes first, then the nearest of all."""
+    close = get_close_matches(name, [*OTHER_NAMES, *KNOWN], n=1, cutoff=NEAR)
+    meant = OTHER_NAMES.get(close[0], close[0]) if close else None
+    return nearest(name, KNOWN) if meant is None else f"write {meant!r}"

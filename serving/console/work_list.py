@@ -10,8 +10,7 @@ from typing import Any, Literal, get_args
 from dispatch.in_hand import ENDED, IN_HAND, read_in_hand
 from dispatch.queue_reading import read_cursor
 from serving.principal import Principal
-from serving.queue import queue_page, visible_offices
-from serving.refusals import UnfitMessage
+from serving.queue import asked_models, no_such, queue_page, visible_offices
 from serving.service import Service
 
 View = Literal["waiting", "in_hand", "overdue", "ended"]
@@ -58,11 +57,11 @@ class WorkList:
 
 def work_list(service: Service, who: Principal, asked: Asked) -> WorkList:
     """Raises UnfitMessage for a view, office, supervision model or function that there is not."""
-    models = _models(service, asked)
+    models = asked_models(service, asked.model, asked.function)
     if asked.view == "waiting":
         return _waiting(service, who, asked, models)
     if asked.view not in STATES_SHOWN:
-        raise _unfit("view", f"one of {', '.join(('waiting', *STATES_SHOWN))}")
+        raise no_such("view", f"one of {', '.join(('waiting', *STATES_SHOWN))}")
     now = service.clock.now()
     rows = read_in_hand(
         service.ledger,
@@ -89,23 +88,6 @@ def _waiting(
     return WorkList(entries, more, page.total, page.capacity, after_within)
 
 
-def _models(service: Service, asked: Asked) -> frozenset[str] | None:
-    """Names of the supervision models that are asked for; None: all."""
-    known = service.supervision_models
-    if asked.model and asked.model not in known:
-        raise _unfit("model", "a supervision model of this jurisdiction")
-    functions = {model.head.function for model in known.values()}
-    if asked.function and asked.function not in functions:
-        raise _unfit("function", "a function that a supervision model has")
-    if not asked.model and not asked.function:
-        return None
-    return frozenset(
-        name
-        for name, model in known.items()
-        if asked.model in ("", name) and asked.function in ("", model.head.function)
-    )
-
-
 def _told(service: Service, row: dict[str, Any], now: datetime) -> dict[str, Any]:
     due = row["due"]
     return {
@@ -118,10 +100,6 @@ def _told(service: Service, row: dict[str, Any], now: datetime) -> dict[str, Any
         "exploration": False,
         "floor": False,
     }
-
-
-def _unfit(where: str, wanted: str) -> UnfitMessage:
-    return UnfitMessage(wanted=wanted, got="another", cure="choose one of the list", where=where)
 
 
 def choices(service: Service, who: Principal) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def _taken(
     who, message_id = require_signed(service, source, headers, body, time.time())
     service.rates.spend(who)
     try:
-        asked = Asked.of(who.key_id, message_id, f"event {source}\n".encode() + body)
+        asked = Asked.of(who.key_id, message_id, f"event {source}\n".encode() + body, ID)
     except Refused as error:
         raise UnfitMessage.gather(error.faults) from None
     earlier = find_reply(service.ledger, asked)

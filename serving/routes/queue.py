@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from serving.access import principal_of, service_of
-from serving.queue import queue_page
+from serving.queue import asked_models, queue_page
 
 router = APIRouter()
 
@@ -19,9 +19,14 @@ def get_queue(
     office: Annotated[str | None, Query(max_length=64)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
+    supervision_model: Annotated[str, Query(max_length=200)] = "",
+    function: Annotated[str, Query(max_length=200)] = "",
 ) -> dict[str, Any]:
-    """The caller's queue, or that of one of his offices and those below it."""
+    """The caller's queue, or that of one of his offices and those below it; of one supervision
+    model or function only, where they are given. `total` and `capacity` are of the whole."""
     who = principal_of(request)
     who.require("reviewer", "dispatcher")
-    page = asdict(queue_page(service_of(request), who, office, limit, cursor))
+    service = service_of(request)
+    models = asked_models(service, supervision_model, function, "supervision_model")
+    page = asdict(queue_page(service, who, office, limit, cursor, models))
     return {"clues": page.pop("entries"), **page}

@@ -95,6 +95,18 @@ def test_what_cannot_be_is_refused_when_the_worker_starts(
         list(by_the_clock(Jobs(home, FixedClock(NIGHT))))
 
 
+def test_each_part_of_a_crontab_line_is_told_with_what_it_may_be(home: Home) -> None:
+    """All that is wrong with a line, in our own words."""
+    declare(home, "schedule: {monitor: '61 2 * * mon'}")
+    with pytest.raises(Refused) as refusal:
+        list(by_the_clock(Jobs(home, FixedClock(NIGHT))))
+    assert [(fault.wanted, fault.got) for fault in refusal.value.faults] == [
+        ("minute 0-59", "'61'"),
+        ("day_of_week 0-6 (0: Sunday)", "'mon'"),
+    ]
+    assert refusal.value.where.endswith(": schedule.monitor")
+
+
 def test_the_shipped_jurisdictions_schedule_nothing() -> None:
     """Off by default."""
     for name in ("anhui", "chicago"):

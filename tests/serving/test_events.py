@@ -85,7 +85,9 @@ def test_a_signed_outcome_moves_its_clue_once_however_often_it_comes(served: Ser
     assert state_of(served.service.ledger, clue)["state"] == "unfounded"
     assert words_on(served, clue) == 1
     other = event(clue, "once", "case_filed")
-    assert send(served, other, signed(served, other, "once")).status_code == 422
+    refused = send(served, other, signed(served, other, "once"))
+    assert refused.status_code == 422
+    assert refused.json()["faults"][0]["cure"] == "use a fresh webhook-id"
     assert state_of(served.service.ledger, clue)["state"] == "unfounded"
 
 

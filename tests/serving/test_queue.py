@@ -82,6 +82,40 @@ def test_pages_follow_each_other_without_gap_or_repeat(served: Any) -> None:
     assert served.client.get("/v1/queue?cursor=zzzz", headers=headers).status_code == 422
 
 
+def test_the_queue_of_a_supervision_model_or_function_is_that_part_of_the_whole(
+    standing: Any,
+) -> None:
+    """In the same order, with the whole's counts; one that there is not is refused."""
+    headers = standing.key("dispatcher")
+    whole = standing.client.get("/v1/queue", headers=headers).json()
+    for name, column in (("supervision_model", "supervision_model"), ("function", "function")):
+        for value in {each[column] for each in whole["clues"]}:
+            part = standing.client.get(f"/v1/queue?{name}={value}", headers=headers).json()
+            assert part["clues"] == [each for each in whole["clues"] if each[column] == value]
+            assert (part["total"], part["capacity"]) == (whole["total"], whole["capacity"])
+        reply = standing.client.get(f"/v1/queue?{name}=nonesuch", headers=headers)
+        assert reply.status_code == 422
+        assert reply.json()["faults"][0]["where"] == name
+
+
+def test_a_query_parameter_that_a_route_does_not_know_is_refused(standing: Any) -> None:
+    """Told with the nearest that it knows, not by its name; a route that takes none says so."""
+    reader = standing.key("reviewer")
+    reply = standing.client.get("/v1/queue?limitt=5&limit=2&secret=1", headers=reader)
+    assert reply.status_code == 422
+    first, second = reply.json()["faults"]
+    assert (first["got"], first["cure"]) == ("an unknown one", "write 'limit'")
+    assert "supervision_model" in second["cure"]
+    assert "limitt" not in reply.text
+    assert "secret" not in reply.text
+    scientist = standing.key("data_scientist")
+    reply = standing.client.get("/v1/scorers?page=2", headers=scientist)
+    assert reply.status_code == 422
+    assert reply.json()["faults"][0]["cure"].startswith("leave it out")
+    # Who may not come in is not told what there is.
+    assert standing.client.get("/v1/queue?limitt=5").status_code == 401
+
+
 def test_reasons_are_those_of_the_score_that_was_given(served: Any) -> None:
     """From the ledger: margin and contributions as they were, sentences in both languages."""
     clue = all_clues(served)[0]

@@ -107,7 +107,13 @@ FEATURES = tuple(
         ("scorer: {learning_rate: .nan}", "above 0"),
         ("scorer: {bagging_fraction: 0}", "above 0"),
         ("tuning: {trials: 3, ranges: {num_leavs: {low: 3, high: 9}}}", "write 'num_leaves'"),
-        ("tuning: {trials: 3, ranges: {num_leaves: {low: 1, high: 9}}}", "not 1"),
+        ("tuning: {trials: 3, ranges: {num_leaves: {low: 1, high: 9}}}", "got 1;"),
+        (
+            "scorer: {n_trees: 200}",
+            "question.yaml: scorer.n_trees: wanted a parameter of the trees; got 'n_trees';"
+            " cure: write 'n_estimators'",
+        ),
+        ("scorer: {minimum_child_samples: 200}", "write 'min_child_samples'"),
         ("tuning: {trials: 3, ranges: {boosting: {choices: [gbdt, gdbt]}}}", "'gdbt'"),
         ("tuning: {trials: 3, ranges: {seed: {low: 1, high: 9}}}", "seed beside scorer"),
     ],
