@@ -100,7 +100,9 @@ class Desk:
     def __init__(self, desks: Desks) -> None:
         self.desks, self.connection = desks, desks.connection.cursor()
         self.connection.execute("SET enable_progress_bar = false")
-        self.judge = Judge(self.connection, desks.contract, desks.latest, desks.late, desks.earliest)
+        self.judge = Judge(
+            self.connection, desks.contract, desks.latest, desks.late, desks.earliest
+        )
 
     def weigh(self, block: Block) -> int:
         """Judge a block and find what it has twice; returns how many good rows are to be stored."""

@@ -121,7 +121,9 @@ def admit_sources(
         batch = Batch(connection, contract, stored, folder, receipt.batch, last, late)
         latest = dict.fromkeys([*by_now, *_past(contract)], now + CLOCKS_DIFFER)
         threads = Settings().threads
-        desks = Desks(connection, contract, receipt.batch, folder, now, threads, latest, late, earliest)
+        desks = Desks(
+            connection, contract, receipt.batch, folder, now, threads, latest, late, earliest
+        )
         bar.expect(len(sources) + 1)
         for source in sources:
             _take_in(batch, desks, source, receipt, arrived)
@@ -179,9 +181,7 @@ def _lay_out_reference(
     connection.execute(f"CREATE TABLE referred_times AS {times}")
 
 
-def _lay_out_earliest(
-    connection: duckdb.DuckDBPyConnection, earliest: Earliest | None
-) -> None:
+def _lay_out_earliest(connection: duckdb.DuckDBPyConnection, earliest: Earliest | None) -> None:
     if earliest is not None:
         connection.register("earliest_told", earliest.moments)
         connection.execute("CREATE TABLE earliest_moments AS FROM earliest_told")

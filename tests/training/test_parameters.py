@@ -110,9 +110,9 @@ FEATURES = tuple(
         ("tuning: {trials: 3, ranges: {num_leaves: {low: 1, high: 9}}}", "got 1;"),
         (
             "scorer: {n_trees: 200}",
-            "question.yaml: scorer.n_trees: wanted a parameter of the trees; got 'n_trees';"
-            " cure: write 'n_estimators'",
+            "scorer.n_trees: wanted a parameter of the trees; got 'n_trees'; ",
         ),
+        ("scorer: {n_trees: 200}", "cure: write 'n_estimators'"),
         ("scorer: {minimum_child_samples: 200}", "write 'min_child_samples'"),
         ("tuning: {trials: 3, ranges: {boosting: {choices: [gbdt, gdbt]}}}", "'gdbt'"),
         ("tuning: {trials: 3, ranges: {seed: {low: 1, high: 9}}}", "seed beside scorer"),
