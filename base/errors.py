@@ -15,11 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 from typing import Any
 
 # So many names are told whole; of more, the nearest few.
 NAMES_TOLD, FEW_NAMES = 20, 5
+# From this likeness on (1: the same) a name is taken for the one that was meant.
+LIKE = 0.6
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,16 @@ class Conflict(CluesError):
 def nearest(name: str, known: Iterable[str]) -> str:
     """A cure for a misspelt name: the nearest known one, else all of them, or of many a few."""
     names = sorted(known)
-    close = get_close_matches(name, names, n=1, cutoff=0.6)
-    if close:
-        return f"write {close[0]!r}"
+    # Equals stay in their order.
+    by_likeness = sorted(names, key=lambda each: -_likeness(name, each))
+    likest = _likeness(name, by_likeness[0]) if names else 0.0
+    if likest >= LIKE:
+        close = [each for each in by_likeness[:FEW_NAMES] if _likeness(name, each) == likest]
+        return f"write {' or '.join(map(repr, close))}"
     if len(names) > NAMES_TOLD:
-        few = get_close_matches(name, names, n=FEW_NAMES, cutoff=0.0)
-        return f"use one of {', '.join(few)} ... ({len(names)} in all)"
+        return f"use one of {', '.join(by_likeness[:FEW_NAMES])} ... ({len(names)} in all)"
     return f"use one of {', '.join(names) or '(none declared)'}"
+
+
+def _likeness(one: str, other: str) -> float:
+    return SequenceMatcher(None, other, one).ratio()

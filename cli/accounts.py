@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.options import DEFAULT_HOME, HomeOption, JsonOption, answers
+from cli.options import DEFAULT_HOME, HomeOption, JsonOption, answers, find_office
 
 LoginArgument = Annotated[str, typer.Argument(help="The name to sign in with.")]
 accounts = typer.Typer(help="Accounts of persons who sign in to the console.", no_args_is_help=True)
@@ -24,14 +24,13 @@ def create_account(
 ) -> dict[str, Any]:
     """Make an account. Its password is made up, shown this once and kept only as a hash."""
     from base.moment import WallClock
-    from dispatch.offices import load_offices
     from governance.home import Home
     from scoring.ledger import open_ledger
     from serving.accounts import create
 
     opened = Home.open(home)
     if office is not None:
-        load_offices(opened.jurisdiction.folder / "offices.yaml").office(office)
+        find_office(opened.jurisdiction.folder, office)
     return create(
         open_ledger(opened.ledger_url),
         login,

@@ -79,7 +79,13 @@ def retention(
             if each.records or each.quarantined:
                 note_read_here(opened, each.record_set, f"removed {each.records} records", clock)
     told = [asdict(each) for each in removed]
-    return {"dry_run": dry_run, "removed": told, "still_shown": STILL_SHOWN}
+    answer = {"dry_run": dry_run, "removed": told, "still_shown": STILL_SHOWN}
+    if not dry_run:
+        return answer
+    # Programs read `removed` either way; a person is told what is true.
+    if not as_json:
+        del answer["removed"]
+    return {"dry_run": dry_run, "would_remove": told, **answer}
 
 
 def note_read_here(home: Home, about: str, what: str, clock: Clock) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -121,6 +122,11 @@ def admit(
         tell(str(notice))
     if record_set == "outcomes" and receipt.quarantined:
         tell("a file of clue_id, status, decided_at, reported_at is for: clues outcome FILE")
+    if receipt.quarantined and not (receipt.admitted or receipt.already_admitted):
+        tell(
+            f"NOTHING WAS ADMITTED: all {receipt.rows} rows are in the quarantine;"
+            f" see why: clues quarantine {record_set}"
+        )
     answer = receipt.as_json()
     return answer if as_json else {key: answer[key] for key in answer if key != "notices"}
 
@@ -128,18 +134,24 @@ def admit(
 @answers
 def quarantine(
     record_set: Annotated[str, typer.Argument(help="A record set of the jurisdiction.")],
+    limit: Annotated[int, typer.Option(min=0, help="Rows shown at a terminal.")] = 20,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> dict[str, Any]:
-    """What a record set could not use, row by row, with the reasons."""
+    """What a record set could not use: how many rows for which reason, then row by row."""
     from base.moment import WallClock
     from cli.governing import note_read_here
     from governance.home import Home
-    from governance.quarantine import read
+    from governance.quarantine import by_reason, read
 
     opened = Home.open(home)
     clock = WallClock(opened.jurisdiction.timezone)
-    return {"rows": read(opened, record_set, partial(note_read_here, opened, clock=clock))}
+    rows = read(opened, record_set, partial(note_read_here, opened, clock=clock))
+    if as_json:
+        return {"rows": rows}
+    if len(rows) > limit:
+        tell(f"{limit} of {len(rows)} rows are shown; more: --limit N, all: --json")
+    return {"quarantined": len(rows), "reasons": by_reason(rows), "rows": rows[:limit]}
 
 
 @answers
@@ -166,14 +178,26 @@ def raise_clues(
     moment = parse_moment(until, opened.jurisdiction.timezone)
     if dry_run:
         told = rehearse(opened, moment, model or (), samples)
-        return {name: asdict(count) for name, count in told.items()}
+        return _counted(told, as_json)
     if model:
         cure = "leave --model out, or add --dry-run"
         raise Refused(wanted="all supervision models together", got="some", cure=cure)
     with Stages().stage("raise") as bar:
         raised = raise_until(opened, moment, bar)
     _tell_raised(opened, moment, sum(count.raised for count in raised.values()))
-    return {name: asdict(count) for name, count in raised.items()}
+    return _counted(raised, as_json)
+
+
+def _counted(told: Mapping[str, Any], as_json: bool) -> dict[str, Any]:
+    """Counts of each supervision model; at a terminal `merged` is called what it is: a find of a
+    clue that there was already, also one of an earlier cycle of the same run."""
+    counts = {name: asdict(count) for name, count in told.items()}
+    if as_json:
+        return counts
+    return {
+        name: {"found again" if key == "merged" else key: each for key, each in count.items()}
+        for name, count in counts.items()
+    }
 
 
 def _tell_raised(home: Home, moment: datetime, rows: int) -> None:

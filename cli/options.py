@@ -47,6 +47,17 @@ def answers(command: Callable[P, dict[str, Any]]) -> Callable[P, None]:
     return run
 
 
+def find_office(folder: Path, office_id: str) -> None:
+    """Raise NotFound where `offices.yaml` has no such office; what was typed is told."""
+    from base.errors import NotFound, nearest
+    from dispatch.offices import load_offices
+
+    offices = load_offices(folder / "offices.yaml")
+    if office_id not in offices.by_id:
+        cure = nearest(office_id, offices.by_id)
+        raise NotFound(wanted="an office of offices.yaml", got=repr(office_id), cure=cure)
+
+
 def tell(text: str) -> None:
     """A line for the person at the terminal; stdout stays free for the answer."""
     print(text, file=sys.stderr)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from cli.options import DEFAULT_HOME, HomeOption, JsonOption, answers, tell
+from cli.options import DEFAULT_HOME, HomeOption, JsonOption, answers, find_office, tell
 
 LanguageOption = Annotated[Literal["zh", "en"], typer.Option(help="The language of sentences.")]
 
@@ -98,7 +98,6 @@ def create_key(
 ) -> dict[str, Any]:
     """Make a key. It is shown this once and kept only as a digest."""
     from base.moment import WallClock, parse_moment
-    from dispatch.offices import load_offices
     from governance.home import Home
     from scoring.ledger import open_ledger
     from serving.keys import create
@@ -106,7 +105,7 @@ def create_key(
     opened = Home.open(home)
     clock = WallClock(opened.jurisdiction.timezone)
     if office is not None:
-        load_offices(opened.jurisdiction.folder / "offices.yaml").office(office)
+        find_office(opened.jurisdiction.folder, office)
     return create(
         open_ledger(opened.ledger_url),
         role=role,

@@ -184,7 +184,7 @@ def _judged(
     judge: duckdb.DuckDBPyConnection,
 ) -> pa.Table:
     """The rows as the intake would type them. Columns that no row names are empty."""
-    texts = _texts(contract, rows, where)
+    texts, faults = _texts(contract, rows, where)
     loose = replace(contract, columns=tuple(_optional(c, texts) for c in contract.columns))
     if isinstance(contract.happened_at, Reference):
         judge.register("referred_rows", _referred(contract.happened_at, others, where))
@@ -193,32 +193,31 @@ def _judged(
     for block in from_table(where, pa.table(texts)).blocks():
         Judge(judge, loose).judge(block)
     bad = judge.execute("SELECT source_row, reasons FROM bad_judged").fetchall()
-    if bad:
-        raise Refused.gather(
-            Fault(told["wanted"], "another value", told["cure"], f"{where} {row}: {told['column']}")
-            for row, reasons in bad
-            for told in reasons
-        )
-    _require_times(judge, where)
+    told = [(f"{where} {row}: {each['column']}", each) for row, reasons in bad for each in reasons]
+    faults += [Fault(each["wanted"], "another value", each["cure"], place) for place, each in told]
+    places = {place for place, _ in told}
+    faults += [each for each in _timeless(judge, contract, where) if each.where not in places]
+    if faults:
+        raise Refused.gather(faults)
     names = ", ".join(quoted(column.name) for column in contract.columns)
     typed = f"SELECT happened_at, known_at, {names} FROM judged ORDER BY source_row"
     return judge.sql(typed).to_arrow_table()
 
 
-def _texts(contract: Contract, rows: tuple[Row, ...], where: str) -> dict[str, pa.Array]:
-    """The columns that rows name, as a file would have them. Raises Refused for an unknown one."""
+def _texts(
+    contract: Contract, rows: tuple[Row, ...], where: str
+) -> tuple[dict[str, pa.Array], list[Fault]]:
+    """The columns that rows name, as a file would have them, and a fault for each unknown one."""
     named = list(dict.fromkeys(name for row in rows for name in row))
     plain = {column.name for column in contract.columns if column.transform is None}
     unknown = [name for name in named if name not in plain]
-    if unknown:
-        cure = nearest(unknown[0], plain)
-        wanted = f"columns of {contract.record_set}"
-        raise Refused(wanted=wanted, got=repr(unknown[0]), cure=cure, where=where)
+    wanted = f"columns of {contract.record_set}"
+    faults = [Fault(wanted, repr(name), nearest(name, plain), where) for name in unknown]
     # A table of no columns would have no rows either.
     return {
         name: pa.array([_text(row.get(name)) for row in rows], pa.string())
-        for name in named or sorted(plain)[:1]
-    }
+        for name in [each for each in named if each in plain] or sorted(plain)[:1]
+    }, faults
 
 
 def _referred(reference: Reference, others: Mapping[str, pa.Table], where: str) -> pa.Table:
@@ -228,13 +227,24 @@ def _referred(reference: Reference, others: Mapping[str, pa.Table], where: str) 
     return others[reference.record_set]
 
 
-def _require_times(connection: duckdb.DuckDBPyConnection, where: str) -> None:
-    """A record without its times is never seen: the example would find nothing, and say nothing."""
-    timeless = "SELECT source_row FROM judged WHERE happened_at IS NULL OR known_at IS NULL"
-    for (row,) in connection.execute(timeless).fetchall():
-        wanted = "the columns that say when it happened and when it was known"
-        cure = "give them: a record without its times is never seen"
-        raise Refused(wanted=wanted, got="not both", cure=cure, where=f"{where} {row}")
+def _timeless(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, where: str
+) -> Iterator[Fault]:
+    """A record without its times is never seen: the example would find nothing, and say nothing.
+    Each column that is missing for them is told."""
+    happened = contract.happened_at
+    columns = {
+        (happened if isinstance(happened, str) else happened.by): "when it happened",
+        **({contract.known_at: "when it was known"} if contract.known_at else {}),
+    }
+    empty = ", ".join(f"{quoted(name)} IS NULL" for name in columns)
+    asked = f"SELECT source_row, [{empty}] FROM judged ORDER BY source_row"
+    for row, missing in connection.execute(asked).fetchall():
+        for (name, says), absent in zip(columns.items(), missing, strict=True):
+            if absent:
+                wanted, got = f"the column {name}, which says {says}", "nothing"
+                cure = f"give {name}: a record without its times is never seen"
+                yield Fault(wanted, got, cure, f"{where} {row}: {name}")
 
 
 def _optional(column: Column, named: Container[str]) -> Column:

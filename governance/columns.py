@@ -9,13 +9,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Collection
 from datetime import datetime
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from base.errors import Fault, Refused, nearest
+from base.errors import Fault, Refused
 from governance import tables
 from governance.checks import SQL_TYPES, literal, quoted
 from governance.contract import SYSTEM_COLUMNS, Contract
@@ -30,6 +31,8 @@ STORED_AS = {
     "timestamp": pa.types.is_timestamp,
     "boolean": pa.types.is_boolean,
 }
+# From this likeness on (1: the same) an unknown column is taken for a missing one, renamed.
+LIKE_NAMES = 0.6
 # How a type is stored when a column comes later than its rows.
 ARROW_TYPES = {
     "integer": pa.int64(),
@@ -49,15 +52,35 @@ def column_notices(contract: Contract, file: str, arrived: list[str]) -> list[Fa
     expected = [column.name for column in contract.columns if column.transform is None]
     missing = [name for name in expected if name not in arrived]
     strays = [name for name in arrived if name not in expected]
+    likest = renamed(strays, missing)
     notices = []
     for name in strays:
-        cure = nearest(name, missing) if missing else "declare it, or ask the sender to drop it"
+        meant = likest.get(name)
+        cure = f"write {meant!r}" if meant else "declare it, or ask the sender to drop it"
         wanted, got = f"a column of {contract.record_set}", f"unknown column {name!r} (not stored)"
         notices.append(Fault(wanted, got, cure, f"{file}: row 1"))
     for name in missing:
-        cure = f"rename {strays[0]!r}" if len(strays) == 1 else "ask the sender for it"
+        stray = next((each for each in strays if likest.get(each) == name), None)
+        cure = f"rename {stray!r}" if stray else "ask the sender for it"
         notices.append(Fault(f"the column {name!r}", "no such column", cure, f"{file}: row 1"))
     return notices
+
+
+def renamed(strays: list[str], missing: list[str]) -> dict[str, str]:
+    """Which unknown column may stand for which missing one: the likest pairs first, each name once.
+    Where one came and one is missing they are a pair, however they are called."""
+    if len(strays) == len(missing) == 1:
+        return {strays[0]: missing[0]}
+    pairs = sorted((-_likeness(stray, name), stray, name) for stray in strays for name in missing)
+    found: dict[str, str] = {}
+    for unlike, stray, name in pairs:
+        if -unlike >= LIKE_NAMES and stray not in found and name not in found.values():
+            found[stray] = name
+    return found
+
+
+def _likeness(one: str, other: str) -> float:
+    return SequenceMatcher(None, one.lower(), other.lower()).ratio()
 
 
 def late_columns(table: Path) -> dict[str, datetime]:

@@ -12,7 +12,6 @@ import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from typing import Any
 
 import duckdb
@@ -21,6 +20,7 @@ import pyarrow as pa
 from base.errors import Fault
 from governance.batch import Batch, Kinds
 from governance.checks import convertible, quoted, wanted_form
+from governance.columns import renamed
 from governance.contract import Column, Contract
 from governance.jurisdiction import OPEN
 from governance.shapes import shapes
@@ -29,7 +29,6 @@ ROWS_TO_JUDGE = 30
 # Medians this many times apart are another unit; yuan and cents are 100.
 JUMP = 20.0
 RETYPED_SHARE = 0.5
-LIKE_NAMES = 0.6
 GROUPS_KEPT, CATEGORIES_TOLD = 200, 5
 CURES = {
     "renamed": "rename it back, or change the contract",
@@ -120,20 +119,14 @@ def _columns(contract: Contract, arrived: Arrived) -> Iterator[tuple[str, str, s
     expected = [column.name for column in contract.columns if column.transform is None]
     missing = [name for name in expected if name not in arrived.types]
     strays = [name for name in arrived.types if name not in expected]
+    stray_of = {name: stray for stray, name in renamed(strays, missing).items()}
     for name in missing:
-        likest = max(strays, key=lambda stray: _likeness(stray, name), default=None)
-        alone = len(strays) == len(missing) == 1
-        if likest is not None and (alone or _likeness(likest, name) >= LIKE_NAMES):
-            strays.remove(likest)
-            yield "renamed", name, f"a column {likest!r} instead"
+        if name in stray_of:
+            yield "renamed", name, f"a column {stray_of[name]!r} instead"
         else:
             yield "dropped", name, "no such column"
-    for name in strays:
+    for name in (each for each in strays if each not in stray_of.values()):
         yield "added", name, "a column that the contract does not know (not stored)"
-
-
-def _likeness(one: str, other: str) -> float:
-    return SequenceMatcher(None, one.lower(), other.lower()).ratio()
 
 
 def _retyped(contract: Contract, arrived: Arrived) -> Iterator[tuple[str, str, str]]:

@@ -15,7 +15,7 @@ from governance.receipts import newest_first
 class Standing:
     """A record set now. `due` and `late` are None where its contract names no frequency.
 
-    `rows` counts every stored version; `quarantined_share` is of the rows that ever came.
+    `rows` counts every stored version; `quarantined_share` is of these and the quarantined.
     """
 
     record_set: str
@@ -32,6 +32,13 @@ class Standing:
     quarantined_share: float | None
 
 
+def quarantined_share(stored: int, quarantined: int) -> float | None:
+    """Quarantined rows among all that came and were not there before, to four digits; None where
+    none came. The one way in which this share is told."""
+    came = stored + quarantined
+    return round(quarantined / came, 4) if came else None
+
+
 def standings(home: Home, clock: Clock) -> list[Standing]:
     """Every record set of the jurisdiction, in alphabetical order."""
     return [standing(home, name, clock) for name in home.jurisdiction.contracts]
@@ -45,7 +52,7 @@ def standing(home: Home, record_set: str, clock: Clock) -> Standing:
     last = datetime.fromisoformat(admitted[0]["at"]) if admitted else None
     frequency, now = contract.terms.frequency, clock.now()
     due = last + frequency if frequency is not None and last is not None else None
-    came = sum(each["rows"] for each in admitted)
+    rows = sum(tables.file_rows(home.table(record_set)).values())
     quarantined = sum(tables.file_rows(home.quarantine(record_set)).values())
     retention = contract.terms.retention
     return Standing(
@@ -53,12 +60,12 @@ def standing(home: Home, record_set: str, clock: Clock) -> Standing:
         owner=contract.terms.owner,
         legal_ground=contract.terms.legal_ground,
         retention_days=retention.total_seconds() / 86_400 if retention is not None else None,
-        rows=sum(tables.file_rows(home.table(record_set)).values()),
+        rows=rows,
         version=tables.version(home.table(record_set)),
         batches=len(admitted),
         last_admitted_at=last,
         due=due,
         late=None if frequency is None else due is None or due < now,
         quarantined=quarantined,
-        quarantined_share=min(1.0, quarantined / came) if came else None,
+        quarantined_share=quarantined_share(rows, quarantined),
     )

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from governance import tables
 from governance.contract import Contract
 from governance.engine import connect, file_list
+from governance.freshness import quarantined_share
 from governance.home import Home
 
 RAW_LENGTH = 400
@@ -60,8 +61,7 @@ class Held:
     @property
     def refused_share(self) -> float | None:
         """Quarantined rows among all that came and were not there before."""
-        came = self.rows + self.quarantined
-        return self.quarantined / came if came else None
+        return quarantined_share(self.rows, self.quarantined)
 
     @property
     def newest(self) -> Batch | None:

@@ -6,6 +6,7 @@ letters as a), so that no personal data reaches a log or an error.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pyarrow as pa
@@ -52,3 +53,19 @@ def read(home: Home, record_set: str, noted: Noted | None = None) -> list[dict[s
         [("quarantined_at", "ascending"), ("file", "ascending"), ("row", "ascending")]
     )
     return list(ordered.to_pylist())
+
+
+def by_reason(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """How many of such rows each reason speaks against, the commonest first; a row may have more
+    than one."""
+    counts = Counter(
+        (reason["column"], reason["wanted"], reason["cure"])
+        for row in rows
+        for reason in row["reasons"]
+    )
+    return [
+        {"rows": count, "column": column, "wanted": wanted, "cure": cure}
+        for (column, wanted, cure), count in sorted(
+            counts.items(), key=lambda each: (-each[1], each[0])
+        )
+    ]

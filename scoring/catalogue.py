@@ -20,7 +20,7 @@ from clues.supervision import SupervisionModel, load_supervision_models
 from features.condition import columns_used
 from features.declared import declared_features
 from features.definition import Feature, FeatureSet
-from governance.freshness import Standing, standing
+from governance.freshness import Standing, quarantined_share, standing
 from governance.holdings import Held, held
 from governance.home import Home
 from scoring.bundle import read_manifest
@@ -131,7 +131,7 @@ def _of_records(found: Held, now: Standing, users: Users) -> Entry:
         legal_ground=contract.terms.legal_ground,
         rows=found.rows,
         quarantined=found.quarantined,
-        quarantined_share=_rounded(found.refused_share),
+        quarantined_share=found.refused_share,
         happened_until=found.happened_until,
         known_until=found.known_until,
         last_batch_at=newest.at if newest else None,
@@ -143,7 +143,7 @@ def _of_records(found: Held, now: Standing, users: Users) -> Entry:
                 "at": batch.at,
                 "admitted": batch.admitted,
                 "quarantined": batch.quarantined,
-                "quarantined_share": _share(batch.quarantined, batch.admitted),
+                "quarantined_share": quarantined_share(batch.admitted, batch.quarantined),
             }
             for batch in reversed(found.batches)
         ),
@@ -183,11 +183,3 @@ def _of_clues(home: Home, users: Users) -> Entry:
 def _column(column: Column, kind: str, classification: str, users: Users) -> dict[str, Any]:
     used = users.get(column, {each: [] for each in USERS})
     return {"name": column[1], "type": kind, "classification": classification, **used}
-
-
-def _share(part: int, rest: int) -> float | None:
-    return _rounded(part / (part + rest)) if part + rest else None
-
-
-def _rounded(share: float | None) -> float | None:
-    return None if share is None else round(share, 4)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from base.declared import load_declared, read_yaml
-from base.errors import Refused
+from base.errors import Refused, nearest
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -56,3 +56,12 @@ def test_what_is_not_plain_yaml_is_refused(tmp_path: Path, text: str) -> None:
     path.write_text(text, "utf-8")
     with pytest.raises(Refused, match="YAML"):
         load_declared(path, Office)
+
+
+def test_names_that_are_equally_near_are_told_in_their_order() -> None:
+    """The first few of them, not the last; one that is nearest stands alone."""
+    offices = [f"AH{city:02}" for city in range(1, 17)]
+    assert nearest("AH99", offices) == "write 'AH09'"
+    assert nearest("AH0", offices).startswith("write 'AH01' or 'AH02' or")
+    assert nearest("reviwer", ["reviewer", "viewer"]) == "write 'reviewer'"
+    assert nearest("zz", [f"a{at:02}" for at in range(30)]).startswith("use one of a00, a01, a02")

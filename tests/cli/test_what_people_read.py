@@ -142,6 +142,69 @@ def test_the_catalogue_counts_as_many_record_sets_as_every_other_page(home: Home
     assert told["clues"]["rows"] > 0
 
 
+def test_the_share_of_quarantined_rows_is_one_number(home: Home) -> None:
+    """The catalogue's and that of freshness, of every record set."""
+    told = json.loads(run("catalogue", "--home", home.path, "--json").stdout)
+    stands = json.loads(run("freshness", "--home", home.path, "--json").stdout)
+    shares = {each["record_set"]: each["quarantined_share"] for each in told["record_sets"]}
+    assert shares == {
+        each["record_set"]: each["quarantined_share"] for each in stands["record_sets"]
+    }
+    assert any(shares.values())
+
+
+def test_a_file_of_which_nothing_is_admitted_is_told_loudly_and_counted_by_reason(
+    home: Home, tmp_path: Path
+) -> None:
+    """Three rows with a date of no form; the quarantine tells the reason once, then few rows."""
+    file = tmp_path / "deaths.csv"
+    file.write_text("person_id,died_on\n" + "x,never\n" * 3, "utf-8")
+    done = run("admit", "deaths", file, "--home", home.path)
+    assert "NOTHING WAS ADMITTED: all 3 rows" in done.stderr
+    assert "NOTHING" not in run("outcome", _one_outcome(home, tmp_path), "--home", home.path).stderr
+    shown = run("quarantine", "deaths", "--home", home.path, "--limit", 2)
+    every = json.loads(run("quarantine", "deaths", "--home", home.path, "--json").stdout)["rows"]
+    lines = shown.stdout.splitlines()
+    assert lines[0] == f"quarantined: {len(every)}"
+    assert lines[1].startswith("reasons: ")
+    assert lines[-3] == "rows: 2"
+    assert f"2 of {len(every)} rows are shown" in shown.stderr
+
+
+def _one_outcome(home: Home, tmp_path: Path) -> Path:
+    clue = read_clues(home)["clue_id"][0].as_py()
+    file = tmp_path / "outcome.csv"
+    file.write_text(OUTCOMES.replace("\nx,", f"\n{clue},"), "utf-8")
+    return file
+
+
+def test_an_office_that_there_is_not_is_told_with_the_nearest(home: Home) -> None:
+    """With what was typed, and the first that are as near, in their order."""
+    words = ("create", "--role", "reviewer", "--office", "AH99", "--home", home.path)
+    told = run("key", *words, wanted=2).stderr
+    assert "got 'AH99'; cure: write 'AH09'" in told
+
+
+def test_a_dry_run_of_retention_tells_what_it_would_remove(home: Home) -> None:
+    """A person reads that alone; a program finds the same under both names."""
+    words = ("retention", "--dry-run", "--home", home.path)
+    shown = run(*words).stdout
+    assert "would_remove: " in shown
+    assert "removed" not in shown.replace("would_remove", "")
+    told = json.loads(run(*words, "--json").stdout)
+    assert told["would_remove"] == told["removed"]
+
+
+def test_raising_tells_of_clues_that_were_found_again(home: Home) -> None:
+    """`merged` in JSON, as programs know it."""
+    words = ("raise", "--until", "2019-01-01", "--home", home.path)
+    shown = run(*words).stdout
+    assert "found again: " in shown
+    assert "merged" not in shown
+    counts = json.loads(run(*words, "--json").stdout)
+    assert all("merged" in each for each in counts.values())
+
+
 def test_a_port_in_use_is_told_with_its_cure(home: Home) -> None:
     """Wanted, got and cure, and nothing is started."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -59,7 +59,7 @@ def changed(tmp_path: Path) -> tuple[Jurisdiction, SupervisionModel]:
         ("moment: 2024-07-01", "moment: 2024-02-01", "wanted a clue of"),
         ("died_on: 2024-01-10", "died_on: 10/01/2024", "a date written %Y-%m-%d"),
         ("source: police", "source: rumour", "one of police"),
-        ("died_on: 2024-01-10, ", "", "a record without its times is never seen"),
+        ("died_on: 2024-01-10, ", "", "give died_on: a record without its times is never seen"),
         ("source: police", "sauce: police", "write 'source'"),
         ("  deaths:", "  death:", "write 'deaths'"),
         ("99010119500101001X, died_on", "1234, died_on", "text like"),

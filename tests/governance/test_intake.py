@@ -104,6 +104,16 @@ def test_an_unknown_column_is_named_with_the_nearest_known_one(hamlet, tmp_path,
     assert any("unknown column 'rates'" in each and "write 'rate'" in each for each in told)
 
 
+def test_an_unknown_column_is_taken_for_one_missing_column_only(hamlet, tmp_path, clock) -> None:
+    """Two are gone and one came: the likest is told to be renamed, the other to be asked for."""
+    text = "person_id,paid_day,amount_cents,kind\nP1,2024-01-05,1,pension\n"
+    notices = admit(hamlet, "payments", [write(tmp_path, "a.csv", text)], clock).notices
+    cures = {notice.wanted: notice.cure for notice in notices}
+    assert cures["the column 'paid_on'"] == "rename 'paid_day'"
+    assert cures["the column 'rate'"] == "ask the sender for it"
+    assert [notice.cure for notice in notices if "unknown" in notice.got] == ["write 'paid_on'"]
+
+
 def test_a_missing_required_column_quarantines_every_row(hamlet, tmp_path, clock) -> None:
     """Without amounts nothing can be used, and nothing is lost either."""
     file = write(tmp_path, "a.csv", "person_id,paid_on\nP1,2024-01-05\nP2,2024-01-06\n")
