@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
+from base.declared import KINDS
 from base.errors import Fault, nearest
 from governance.jurisdiction import Jurisdiction
 from serving.bounds import CLUES_PER_REQUEST, require_few
@@ -17,6 +18,23 @@ from serving.strict_json import require_strict
 
 # All faults of a message are told together, but not without end.
 FAULTS_TOLD = 100
+# Pydantic's kinds of findings in the words of whoever sends a message; bounds are the shape's.
+WANTED = {
+    "missing": "a value",
+    "json_invalid": "JSON",
+    "too_short": "at least {min_length} of them",
+    "too_long": "at most {max_length} of them",
+    "string_too_short": "a text of at least {min_length} characters",
+    "string_too_long": "a text of at most {max_length} characters",
+    "string_pattern_mismatch": "a text of the form {pattern}",
+    "greater_than": "a number above {gt}",
+    "greater_than_equal": "a number of at least {ge}",
+    "less_than": "a number below {lt}",
+    "less_than_equal": "a number of at most {le}",
+    "finite_number": "a finite number",
+    "literal_error": "one of {expected}",
+    "value_error": "{error}",
+}
 MOMENT = "a moment in wall time such as 2026-01-31 or 2026-01-31T09:00:00"
 
 
@@ -268,7 +286,7 @@ def parse_message(shape: type[Message], body: bytes) -> Message:
         read = shape.model_validate_json(body)
     except ValidationError as error:
         # What the shape says comes first: it knows the place.
-        found = error.errors(include_input=False, include_url=False, include_context=False)
+        found = error.errors(include_input=False, include_url=False)
         if any(each["type"] == "too_long" and each["loc"] == ("clues",) for each in found):
             require_few(CLUES_PER_REQUEST + 1)
         raise UnfitMessage.gather(
@@ -285,11 +303,19 @@ def _fault(error: dict[str, Any], shape: type[BaseModel]) -> Fault:
     if error["type"] == "extra_forbidden":
         cure = nearest(str(error["loc"][-1]), known)
         return Fault("a key that is declared", "an unknown key", cure, where)
-    wanted = {"missing": "a value", "json_invalid": "JSON"}.get(error["type"], error["msg"])
-    if error["type"].startswith("datetime"):
-        wanted = MOMENT
+    wanted = _wanted(error)
     got = "nothing" if error["type"] == "missing" else f"a fault of kind {error['type']}"
     return Fault(wanted, got, "mend the message (see /openapi.json)", where)
+
+
+def _wanted(error: dict[str, Any]) -> str:
+    """What would have been right, in our own words where they are known."""
+    kind = str(error["type"])
+    if kind.startswith("datetime"):
+        return MOMENT
+    if kind in WANTED:
+        return WANTED[kind].format(**error.get("ctx", {}))
+    return KINDS.get(kind.split("_")[0], str(error["msg"]))
 
 
 def _declared_place(

@@ -247,3 +247,17 @@ def test_a_bound_of_an_address_is_told_in_words(standing: Any) -> None:
         assert (reply.status_code, fault["where"], fault["wanted"]) == (422, "query.limit", wanted)
         assert fault["cure"] == "give limit so, or leave it out (see /openapi.json)"
         assert "SECRET" not in reply.text
+
+
+def test_what_a_message_had_to_be_is_told_in_our_own_words(standing: Served) -> None:
+    """Not in those of the library that reads it."""
+    headers = standing.key("case_system")
+    for body, told in (
+        ({"clues": []}, "at least 1 of them"),
+        ({"clues": 7}, "a list, written [a, b]"),
+        ({"clues": [{"clue_id": 7}]}, "a text"),
+        ({"clues": [{"clue_id": ""}]}, "a text of at least 1 characters"),
+        ({"clues": [7]}, "keys with values"),
+    ):
+        [fault] = standing.client.post("/v1/scores", json=body, headers=headers).json()["faults"]
+        assert fault["wanted"] == told
