@@ -249,7 +249,7 @@ def test_a_bound_of_an_address_is_told_in_words(standing: Any) -> None:
         assert "SECRET" not in reply.text
 
 
-def test_what_a_message_had_to_be_is_told_in_our_own_words(standing: Served) -> None:
+def test_what_a_message_had_to_be_is_told_in_our_own_words(standing: Any) -> None:
     """Not in those of the library that reads it."""
     headers = standing.key("case_system")
     for body, told in (
