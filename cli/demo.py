@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -68,12 +71,16 @@ def print_result(result: dict[str, Any]) -> None:
 
 
 def next_steps(home: Path) -> str:
-    """What to type where the demo does not serve: the service, a login, a program's key."""
+    """What to type where the demo does not serve: the service, a login, a program's key.
+
+    The command as it can be found: `make` puts it where no shell looks by itself.
+    """
+    clues = "clues" if shutil.which("clues") else os.path.relpath(sys.argv[0])
     return f"""
 next:
-  clues serve --home {home}
-  clues account create li.ming --role dispatcher --home {home}    # a login for the console
-  clues key create --role case_system --home {home}               # a key for programs"""
+  {clues} serve --home {home}
+  {clues} account create li.ming --role dispatcher --home {home}    # a login for the console
+  {clues} key create --role case_system --home {home}               # a key for programs"""
 
 
 def _serve(home: Path, port: int) -> None:

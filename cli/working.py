@@ -71,7 +71,7 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
-    """Serve the API and the queue page until Ctrl-C."""
+    """Serve the API and the console until Ctrl-C."""
     from base.errors import CluesError
     from governance.home import Home
     from serving.run import serve as serve_home

@@ -16,9 +16,12 @@ CLOSED = ("case_filed", "unfounded", "transferred", "withdrawn", "case_withdrawn
 
 
 def open_clues(home: Home, moment: datetime) -> pa.Table:
-    """Clues raised before `moment` whose end was not known then."""
+    """Clues raised by `moment` whose end was not known then.
+
+    One raised at the moment itself is among them: what its scorer learned from was looked at then.
+    """
     clues = require_clues(home)
-    clues = clues.filter(pc.field("raised_at") < pa.scalar(moment, pa.timestamp("us")))
+    clues = clues.filter(pc.field("raised_at") <= pa.scalar(moment, pa.timestamp("us")))
     closed = pa.array(sorted(closed_clues(home, moment)), pa.string())
     return clues.filter(pc.invert(pc.is_in(clues["clue_id"], closed)))
 

@@ -156,7 +156,7 @@ def judge(
 def untested(why: Bilingual) -> Verdict:
     """The verdict on a scorer that cannot be judged: it fails, and says why."""
     wanted = Bilingual(
-        zh="与现行模型在同一批测试线索上的结果",
+        zh="与现行评分器在同一批测试线索上的结果",
         en="figures on test rows that the champion can be judged on too",
     )
     return Verdict((Reason("tested", wanted, why, False),))
@@ -165,7 +165,7 @@ def untested(why: Bilingual) -> Verdict:
 def _cases_found(rule: PromotionRule, interval: PairedInterval | None) -> Reason:
     gain, worse = rule.cases_found_gain_at_least, rule.cases_found_surely_not_worse_by
     wanted = Bilingual(
-        zh=f"前 {rule.capacity} 找到的案件份额比现行模型多至少 {_points(gain)}，"
+        zh=f"前 {rule.capacity} 找到的案件份额比现行评分器多至少 {_points(gain)}，"
         f"区间下限高于 {_points(-worse)}",
         en=f"at least {_points(gain)} more of the cases in the first {rule.capacity} than the"
         f" champion, and the interval above {_points(-worse)}",
@@ -186,14 +186,14 @@ def _cases_found(rule: PromotionRule, interval: PairedInterval | None) -> Reason
 def _tail_recall(rule: PromotionRule, challenger: RuleFigures, champion: RuleFigures) -> Reason:
     bound = rule.tail_recall_loss_worse_by_at_most
     wanted = Bilingual(
-        zh=f"排在后一半的案件比现行模型最多多 {_points(bound)}",
+        zh=f"排在后一半的案件比现行评分器最多多 {_points(bound)}",
         en=f"at most {_points(bound)} more of the cases in the bottom half than the champion",
     )
     ours, theirs = challenger.tail_recall_loss, champion.tail_recall_loss
     if ours is None or theirs is None:
         return Reason("tail_recall", wanted, _undefined(), False, bound)
     got = Bilingual(
-        zh=f"{ours:.1%}，现行模型 {theirs:.1%}", en=f"{ours:.1%}, the champion {theirs:.1%}"
+        zh=f"{ours:.1%}，现行评分器 {theirs:.1%}", en=f"{ours:.1%}, the champion {theirs:.1%}"
     )
     return Reason("tail_recall", wanted, got, ours - theirs <= bound, bound, ours - theirs)
 

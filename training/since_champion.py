@@ -20,7 +20,7 @@ from training.evaluate import Judged
 from training.fit import margins
 from training.stability import TopOverlap, overlap_of_top, rank_correlation
 
-NO_CHAMPION = Bilingual(zh="尚无现行模型。", en="There is no champion yet.")
+NO_CHAMPION = Bilingual(zh="尚无现行评分器。", en="There is no champion yet.")
 MOVED_AT_LEAST, MOVED_SHOWN = 0.002, 8
 NAMES_TOLD = 8
 
@@ -58,7 +58,7 @@ def load_champion(scorers: Path) -> Scorer | Bilingual:
         return Scorer.load(scorers / champion.scorer, champion.scorer)
     except CluesError as error:
         return Bilingual(
-            zh=f"现行模型无法载入：{error.got}", en=f"The champion cannot be loaded: {error.got}"
+            zh=f"现行评分器无法载入：{error.got}", en=f"The champion cannot be loaded: {error.got}"
         )
 
 
@@ -121,7 +121,7 @@ def _cautions(champion: Scorer, judged: Judged) -> tuple[Bilingual, ...]:
         names = ", ".join(absent[:NAMES_TOLD]) + (" …" if len(absent) > NAMES_TOLD else "")
         found.append(
             Bilingual(
-                zh=f"现行模型所需特征本次没有，按缺失处理：{names}",
+                zh=f"现行评分器所需特征本次没有，按缺失处理：{names}",
                 en=f"The champion needs features that this run lacks; missing to it: {names}",
             )
         )
@@ -137,7 +137,7 @@ def _cautions(champion: Scorer, judged: Judged) -> tuple[Bilingual, ...]:
         names = ", ".join(redefined[:NAMES_TOLD]) + (" …" if len(redefined) > NAMES_TOLD else "")
         found.append(
             Bilingual(
-                zh=f"同名特征的定义已改，现行模型按新定义取值：{names}",
+                zh=f"同名特征的定义已改，现行评分器按新定义取值：{names}",
                 en=f"Defined otherwise since; the champion is given today's values: {names}",
             )
         )
@@ -145,7 +145,7 @@ def _cautions(champion: Scorer, judged: Judged) -> tuple[Bilingual, ...]:
     if taught_until > judged.split.test_from:
         found.append(
             Bilingual(
-                zh=f"现行模型学到 {taught_until:%Y-%m-%d}，可能已知部分测试线索的结果，"
+                zh=f"现行评分器学到 {taught_until:%Y-%m-%d}，可能已知部分测试线索的结果，"
                 "其找到的案件数偏高。",
                 en=f"The champion learned up to {taught_until:%Y-%m-%d} and may know outcomes of"
                 " these test clues: its cases found are flattered.",

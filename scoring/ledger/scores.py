@@ -179,7 +179,11 @@ def score_of_clue(connection: sa.Connection, clue_id: str) -> GivenScore:
     """The same."""
     row = connection.execute(NEWEST_OF_CLUE, {"clue": clue_id}).first()
     if row is None:
-        raise NotFound(wanted="a scored clue", got="no score of it", cure="check the clue's id")
+        raise NotFound(
+            wanted="a scored clue",
+            got="no score of it",
+            cure="check its id; if it was raised lately, run: clues score",
+        )
     return given_of(row._asdict())
 
 
@@ -189,7 +193,11 @@ def scores_of(engine: sa.Engine, clue_id: str) -> list[GivenScore]:
     with engine.connect() as connection:
         rows = connection.execute(query.order_by(scores_given.c.score_id)).mappings().all()
     if not rows:
-        raise NotFound(wanted="a scored clue", got="no score of it", cure="check the clue's id")
+        raise NotFound(
+            wanted="a scored clue",
+            got="no score of it",
+            cure="check its id; if it was raised lately, run: clues score",
+        )
     return [given_of(dict(row)) for row in rows]
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import socket
+import sys
 from datetime import date, datetime
 from pathlib import Path
 
@@ -107,15 +109,24 @@ def test_outcomes_admitted_as_records_name_the_right_command(home: Home, tmp_pat
     assert "clues outcome FILE" in done.stderr
 
 
+@pytest.mark.parametrize("found", [True, False])
 def test_a_demo_that_does_not_serve_tells_commands_that_work(
-    tmp_path: Path, clock: FixedClock
+    tmp_path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch, found: bool
 ) -> None:
-    """Each line as it is printed; `serve` would not end, so it is asked for help only."""
+    """Each line as it is printed; `serve` would not end, so it is asked for help only. A shell that
+    would not find the command is told where it lies."""
+    program_file = tmp_path / "bin" / "clues"
+    program_file.parent.mkdir()
+    program_file.write_text("#!/bin/sh\n", "utf-8")
+    program_file.chmod(0o755)
+    monkeypatch.setattr(sys, "argv", [str(program_file)])
+    monkeypatch.setenv("PATH", str(program_file.parent) if found else "/nowhere")
+    expected = "clues" if found else os.path.relpath(program_file)
     told = next_steps(hamlet.settled_hamlet(tmp_path, clock, persons=1).path)
     lines = [shlex.split(line, comments=True) for line in told.splitlines() if "clues" in line]
     assert [words[1] for words in lines] == ["serve", "account", "key"]
     for program, *words in lines:
-        assert program == "clues"
+        assert program == expected
         run(*words, *(["--help"] if words[0] == "serve" else ["--json"]))
 
 

@@ -161,6 +161,14 @@ def test_an_outcome_changes_the_conversion_of_later_moments_only(
     assert after[1] == pytest.approx((1 + 4 * of_model) / (1 + 4))
 
 
+def test_a_clue_is_open_from_the_moment_of_its_raising(home: Home) -> None:
+    """At that moment it is scored first, as those were that its scorer learned from."""
+    raised = read_clues(home).to_pylist()[0]
+    before = raised["raised_at"] - timedelta(microseconds=1)
+    assert raised["clue_id"] in open_clues(home, raised["raised_at"])["clue_id"].to_pylist()
+    assert raised["clue_id"] not in open_clues(home, before)["clue_id"].to_pylist()
+
+
 def test_a_closed_clue_leaves_the_open_ones(home: Home, clock: FixedClock) -> None:
     """From the moment its end is known; a returned one stays open."""
     closed, returned = ids(home)[:2]
