@@ -19,4 +19,5 @@ def features_of(jurisdiction: Jurisdiction) -> FeatureSet:
         jurisdiction.folder / "features.yaml",
         sources=source_types(jurisdiction),
         clue_columns=clue_column_types(jurisdiction),
+        titles={name: each.title for name, each in jurisdiction.manifest.clue_columns.items()},
     )

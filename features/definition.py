@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
@@ -22,6 +22,7 @@ from base.declared import declared_faults, load_declared
 from base.errors import Fault, Refused, nearest
 from features.condition import condition_faults
 from features.shapes import (
+    ColumnFeature,
     FeatureFile,
     HistoryFeature,
     HistoryGroup,
@@ -41,6 +42,13 @@ ALIKE = (
     {"integer", "string"},
     {"date", "string"},
 )
+# Words for readers: an edit of them asks for no new training.
+WORDS_ONLY: dict[str, Any] = {
+    "groups": True,
+    "columns": {"__all__": {"title", "values"}},
+    "history": {"__all__": {"title": True, "features": {"__all__": {"values"}}}},
+    "ratios": {"__all__": {"title"}},
+}
 DEFAULT_SHOW: dict[str, Show] = {"days_since_last": "days", "rank": "share"}
 
 
@@ -69,6 +77,9 @@ class Feature:
     ratio: RatioGroup | None = None
     # The group of `groups` a reviewer reads it in, if any.
     told_in: ReasonGroup | None = None
+    # What it is of, for where nothing is known, and the titles of a category's codes.
+    title: Bilingual | None = None
+    values: Mapping[str, Bilingual] = field(default_factory=dict, hash=False)
 
     @property
     def source(self) -> str | None:
@@ -85,7 +96,7 @@ class FeatureSet:
     @cached_property
     def fingerprint(self) -> str:
         canonical = json.dumps(
-            self.declared.model_dump(mode="json", exclude={"groups"}),
+            self.declared.model_dump(mode="json", exclude=WORDS_ONLY),
             sort_keys=True,
             ensure_ascii=False,
         )
@@ -100,13 +111,18 @@ class FeatureSet:
 
 
 def load_features(
-    given: Path | Mapping[str, Any], *, sources: Mapping[str, Types], clue_columns: Types
+    given: Path | Mapping[str, Any],
+    *,
+    sources: Mapping[str, Types],
+    clue_columns: Types,
+    titles: Mapping[str, Bilingual] | None = None,
 ) -> FeatureSet:
     """Read and check definitions.
 
     `sources` maps record set -> column -> type, `clue_columns` the clue's columns -> type (types
-    are those of contracts). Raises Refused with every fault. Sentences are what reviewers read, so
-    those of a file must tell its features apart; definitions made in code may repeat themselves.
+    are those of contracts), `titles` the clue's columns -> title. Raises Refused with every fault.
+    Sentences are what reviewers read, so those of a file must tell its features apart; definitions
+    made in code may repeat themselves.
     """
     where = given.name if isinstance(given, Path) else "features"
     declared = _declared(given, where)
@@ -116,7 +132,7 @@ def load_features(
         faults = _sentence_faults(_expanded(declared), where)
     if faults:
         raise Refused.gather(faults)
-    return FeatureSet(features=tuple(_expanded(declared)), declared=declared)
+    return FeatureSet(features=tuple(_expanded(declared, titles)), declared=declared)
 
 
 def _declared(given: Path | Mapping[str, Any], where: str) -> FeatureFile:
@@ -128,11 +144,11 @@ def _declared(given: Path | Mapping[str, Any], where: str) -> FeatureFile:
         raise Refused.gather(declared_faults(error, FeatureFile, where)) from None
 
 
-def _expanded(declared: FeatureFile) -> list[Feature]:
+def _expanded(
+    declared: FeatureFile, titles: Mapping[str, Bilingual] | None = None
+) -> list[Feature]:
     told_in = {member: group for group in declared.groups for member in group.of}
-    plain = [
-        Feature(f.name, "column", f.type, f.show, f.sentence, f.column) for f in declared.columns
-    ]
+    plain = [_plain(each, titles or {}) for each in declared.columns]
     calendar = [
         Feature(f.name, "calendar", "numeric", f.show, f.sentence, f.part)
         for f in declared.calendar
@@ -150,6 +166,19 @@ def _expanded(declared: FeatureFile) -> list[Feature]:
     ]
     single = [replace(each, told_in=told_in.get(each.name)) for each in (*plain, *calendar)]
     return [*single, *history, *ratios]
+
+
+def _plain(column: ColumnFeature, titles: Mapping[str, Bilingual]) -> Feature:
+    return Feature(
+        name=column.name,
+        kind="column",
+        type=column.type,
+        show=column.show,
+        sentence=column.sentence,
+        column=column.column,
+        title=column.title or titles.get(column.column),
+        values=column.values,
+    )
 
 
 def _windows(group: HistoryGroup, feature: HistoryFeature) -> tuple[Window, ...]:
@@ -171,6 +200,8 @@ def _history(group: HistoryGroup, feature: HistoryFeature, window: Window) -> Fe
         window_days=None if window == "all" else window,
         grouping=Grouping(group.source, tuple(group.key.items()), group.where),
         of=feature.of,
+        title=group.title,
+        values=feature.values,
     )
 
 
@@ -184,6 +215,7 @@ def _ratio(group: RatioGroup, window: Window) -> Feature:
         window_days=None if window == "all" else window,
         grouping=Grouping(group.source, tuple(group.ladder[0].items()), group.where),
         ratio=group,
+        title=group.title,
     )
 
 

@@ -37,14 +37,31 @@ class Declared(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _values_of_a_category(values: dict[str, Bilingual], kind: ValueType) -> None:
+    if values and kind != "category":
+        raise ValueError("`values` (titles of codes) belongs to type: category, and only there")
+
+
 class ColumnFeature(Declared):
-    """A plain column of the clue."""
+    """A plain column of the clue.
+
+    `values`: code of a category -> what a sentence says for it. `title`: what is told to be
+    unknown where it is; without it the title of the clue's column. Both are words for readers, no
+    part of the definitions' identity.
+    """
 
     name: Name
     column: Name
     type: ValueType = "numeric"
     show: Show = "number"
     sentence: Bilingual
+    title: Bilingual | None = None
+    values: dict[str, Bilingual] = {}
+
+    @model_validator(mode="after")
+    def _values_where_codes(self) -> ColumnFeature:
+        _values_of_a_category(self.values, self.type)
+        return self
 
 
 class CalendarFeature(Declared):
@@ -57,7 +74,7 @@ class CalendarFeature(Declared):
 
 
 class HistoryFeature(Declared):
-    """One aggregate over the records of a group, in each of its windows."""
+    """One aggregate over the records of a group, in each of its windows. `values`: as above."""
 
     kind: HistoryKind
     column: Name | None = None
@@ -66,6 +83,7 @@ class HistoryFeature(Declared):
     show: Show | None = None
     windows: tuple[Window, ...] | None = None
     sentence: Bilingual
+    values: dict[str, Bilingual] = {}
 
     @model_validator(mode="after")
     def _column_where_needed(self) -> HistoryFeature:
@@ -76,13 +94,18 @@ class HistoryFeature(Declared):
             raise ValueError("`of` (the clue's own column) belongs to kind rank, and only there")
         if self.type == "category" and self.kind != "last":
             raise ValueError("only kind last can be a category (the state as of the moment)")
+        _values_of_a_category(self.values, self.type)
         return self
 
 
 class HistoryGroup(Declared):
-    """Records of one source that share a key with the clue, perhaps filtered."""
+    """Records of one source that share a key with the clue, perhaps filtered.
+
+    `title`: what is told to have no record; words for readers, no part of the identity.
+    """
 
     group: Name
+    title: Bilingual | None = None
     source: Name
     key: dict[Name, Name]
     where: str | None = None
@@ -91,9 +114,11 @@ class HistoryGroup(Declared):
 
 
 class RatioGroup(Declared):
-    """A share of records, shrunk level by level towards the last step of the ladder."""
+    """A share of records, shrunk level by level towards the last step of the ladder. `title`: as
+    above."""
 
     group: Name
+    title: Bilingual | None = None
     source: Name
     where: str | None = None
     numerator: str

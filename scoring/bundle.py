@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -28,6 +29,7 @@ from scoring.calibration import PROBABILITY_DIGITS, SigmoidCalibrator
 
 FILES = ("model.txt", "manifest.json", "calibrator.json")
 REFERENCE = "reference.json"
+LOOKED_UP = re.compile(r"__[a-z].*_(all|\d+d)$")
 Value = float | str | None
 
 
@@ -45,7 +47,8 @@ class FeatureGroup(Frozen):
 class ScoredFeature(Frozen):
     """One input of a scorer, with what training saw of it.
 
-    `group`: what a reviewer reads it in; None: only in the sum of all others.
+    `group`: what a reviewer reads it in; None: only in the sum of all others. `title`: what is told
+    to be unknown where nothing is known; bundles of before have none. `labels`: codes in words.
     """
 
     name: str
@@ -59,6 +62,12 @@ class ScoredFeature(Frozen):
     maximum: float | None = None
     missing_share: float
     group: FeatureGroup | None = None
+    title: Bilingual | None = None
+
+    @property
+    def is_looked_up(self) -> bool:
+        """Computed over records, by its name (GROUP__KIND_WINDOW); else the clue's own."""
+        return self.window_days is not None or LOOKED_UP.search(self.name) is not None
 
     @property
     def is_ratio(self) -> bool:

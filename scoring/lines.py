@@ -20,7 +20,7 @@ import orjson
 from base.bilingual import Language
 from scoring.bundle import ScoredFeature
 from scoring.explanation import Explanation
-from scoring.points import Points, points_along
+from scoring.points import Points, points_along, without_dust
 from scoring.quadrature.engine import strongest_of
 from scoring.scorer import Scorer, Scores
 from scoring.sentences import missing_sentence, number_shower, sentence, sentence_words
@@ -81,6 +81,7 @@ class Lines:
 
     def __init__(self, features: Sequence[ScoredFeature], language: Language) -> None:
         self._features, self._language = features, language
+        self._all_grouped = all(feature.group is not None for feature in features)
         self._words: list[_Words | None] = [None] * len(features)
         members: dict[str, list[int]] = {}
         titles = {}
@@ -104,6 +105,8 @@ class Lines:
         told = [score.probability, score.margin, score.base, points.base_probability]
         for each in (parts, sums):
             told += [rest - math.fsum(each), points.rest(math.fsum(map(points.of, each)))]
+        if self._all_grouped:
+            told[-2:] = map(without_dust, told[-2:])
         probability, margin, base, base_probability, *others = _numbers(told)
         return (
             f'{{"clue_id":{_text(score.clue_id)},"probability":{probability},"margin":{margin}'

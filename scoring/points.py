@@ -18,6 +18,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 # Probabilities are rounded; over a shorter way the rounding would be told instead of the slope.
 SHORTEST_WAY = 0.01
+# Far below what is told to add up (1e-9), far above what adding floats up leaves.
+DUST = 5e-10
 
 
 @dataclass(frozen=True)
@@ -58,3 +60,8 @@ def points_along(
     at_high, at_low, at_base, at_margin = probability_of(np.stack([high, low, base, margin]))
     told = at_base, at_margin, 100 * ((at_high - at_low) / (high - low))
     return [Points(*row) for row in zip(*(each.tolist() for each in told), strict=True)]
+
+
+def without_dust(rest: float) -> float:
+    """What remains where nothing should: 0, unless it is more than adding floats up leaves."""
+    return 0.0 if abs(rest) < DUST else rest

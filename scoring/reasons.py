@@ -16,7 +16,7 @@ import numpy as np
 
 from base.bilingual import Language
 from scoring.bundle import ScoredFeature
-from scoring.points import Points
+from scoring.points import Points, without_dust
 from scoring.sentences import sentence
 
 NOTHING_MASKED: frozenset[str] = frozenset()
@@ -65,10 +65,14 @@ class Reasons:
 
 @dataclass(frozen=True)
 class GroupReasons:
-    """Every declared group, strongest first, and the sum of the features that are in none."""
+    """Every declared group, strongest first, and the sum of the features that are in none.
+
+    `other_points`: the same in percentage points; None where nobody asked.
+    """
 
     groups: tuple[GroupReason, ...]
     other: float
+    other_points: float | None = None
 
 
 def reasons_of(
@@ -117,7 +121,7 @@ def groups_of(
 ) -> GroupReasons:
     """Every declared group's sum. base + groups + other == margin within 1e-9 (P-6).
 
-    Features of no group, and those in `masked`, are in `other`.
+    Features of no group, and those in `masked`, are in `other`: it is 0 where there are none.
     """
     parts: dict[str, list[float]] = defaultdict(list)
     titles = {}
@@ -130,7 +134,12 @@ def groups_of(
         GroupReason(name, titles[name], sums[name], points.of(sums[name]) if points else None)
         for name in sorted(sums, key=lambda name: (-abs(sums[name]), name))
     )
-    return GroupReasons(told, margin - base - math.fsum(sums.values()))
+    other = margin - base - math.fsum(sums.values())
+    other_points = points.rest(math.fsum(each.points or 0.0 for each in told)) if points else None
+    if sum(map(len, parts.values())) == len(features):
+        other = without_dust(other)
+        other_points = other_points and without_dust(other_points)
+    return GroupReasons(told, other, other_points)
 
 
 def _plain(value: float | str | None) -> float | str | None:

@@ -33,9 +33,25 @@ def sentence_words(feature: ScoredFeature, language: Language) -> str:
 
 
 def missing_sentence(feature: ScoredFeature, language: Language) -> str:
-    """What is told where nothing is known: a sentence of its own, none with a hole in it."""
-    asked = asked_sentence(feature, language)
-    return f"无记录：“{asked}”" if language == "zh" else f'no record: "{asked}"'
+    """What is told where nothing is known: what it is of, where that has a title.
+
+    Of the clue itself something is not known; of records that were looked up there is none.
+    """
+    if language == "zh":
+        return f"{'无记录' if feature.is_looked_up else '未知'}：{_titled(feature, language)}"
+    return f"{'no record' if feature.is_looked_up else 'not known'}: {_titled(feature, language)}"
+
+
+def _titled(feature: ScoredFeature, language: Language) -> str:
+    """The title with its window; of a bundle of before the sentence with its value left open."""
+    if feature.title is None:
+        asked = asked_sentence(feature, language)
+        return f"“{asked}”" if language == "zh" else f'"{asked}"'
+    title = feature.title.in_language(language)
+    if feature.window_days is None:
+        return title
+    window = show_window(feature.window_days, language)
+    return f"{title}（{window}）" if language == "zh" else f"{title} ({window})"
 
 
 def asked_sentence(feature: ScoredFeature, language: Language) -> str:

@@ -64,6 +64,6 @@ def tell_given(
         "other_points": points.rest(math.fsum(r.points or 0.0 for r in told.reasons)),
         "groups": [asdict(group) for group in groups.groups],
         "groups_other": groups.other,
-        "groups_other_points": points.rest(math.fsum(g.points or 0.0 for g in groups.groups)),
+        "groups_other_points": groups.other_points,
         "masked_features": sum(each.name in masked for each in features),
     }

@@ -26,6 +26,12 @@ from serving.service import Service
 
 CLUES_TITLE = Bilingual(zh="线索", en="clues")
 
+# The same whether any are hidden or not: how many there are is not told.
+OWN_OFFICES = Bilingual(
+    zh="只显示本人所属各院的记录；该值可能还计入了其他院的记录。",
+    en="Only records of your own offices are shown; others may have counted.",
+)
+
 
 @dataclass(frozen=True)
 class EvidencePage:
@@ -33,7 +39,7 @@ class EvidencePage:
 
     `record_set` None: the value stands in the clue itself. `hits`: of `total` records, those in
     the numerator of a ratio; None for all else. `next_after`: where the next page begins, None: no
-    more.
+    more. `note`: what the reader must know of what is shown.
     """
 
     record_set: str | None
@@ -43,6 +49,7 @@ class EvidencePage:
     total: int
     hits: int | None
     next_after: int | None
+    note: str | None = None
 
 
 NO_RECORDS = EvidencePage(None, None, [], [], 0, None, None)
@@ -95,6 +102,7 @@ class Evidence:
             total=total,
             hits=hits,
             next_after=after + len(rows) if more else None,
+            note=OWN_OFFICES.in_language(language) if self._is_cut(source) else None,
         )
 
     def numbers(self, features: list[str], limit: int) -> dict[str, dict[str, Any]]:
@@ -159,6 +167,11 @@ class Evidence:
             query += f" WHERE {about}"
             parameters["offices"] = sorted(self.who.offices)
         return query, parameters
+
+    def _is_cut(self, source: str) -> bool:
+        """Whether the reader is shown the records of some offices only."""
+        columns = {name for name, _ in self._columns(source)}
+        return self.who.offices is not None and bool(columns & {"clue_id", "office_id"})
 
     def _about_offices(self, source: str, records: Records) -> str | None:
         """SQL condition for records that are about a clue or an office; None: about neither."""

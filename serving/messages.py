@@ -162,7 +162,8 @@ class EvidenceReply(BaseModel):
 
     `record_set` null: the value stands in the clue itself. `hit`: counted in a ratio's numerator;
     `hits` of `total` are. A ratio is drawn towards a wider one, so `value` is not their quotient.
-    `next_after`: give it as `after` for the next page; null: no more.
+    `next_after`: give it as `after` for the next page; null: no more. `note`: that records of other
+    offices, if there are any, are neither shown nor in `total` and `hits`; null: none are left out.
     """
 
     clue_id: str
@@ -178,6 +179,7 @@ class EvidenceReply(BaseModel):
     total: int
     hits: int | None
     next_after: int | None
+    note: str | None = None
 
 
 class EndMessage(BaseModel):

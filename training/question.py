@@ -17,7 +17,7 @@ from base.settings import Settings
 from clues.register import require_clues
 from clues.supervision import load_supervision_models
 from features.declared import declared_features
-from features.definition import Feature
+from features.definition import Feature, FeatureSet
 from features.table import build_features
 from governance.home import Home
 from governance.reading import Records
@@ -87,7 +87,7 @@ def ask(home: Home, name: str, experiment: Experiment, records: Records, bar: Ba
         rows=rows,
         chosen=chosen,
         identity=identity,
-        titles=_titles(home),
+        titles=_titles(home, definitions),
         threads=threads,
         studies=home.path / "studies",
         rivals=home.path / "rivals",
@@ -162,10 +162,13 @@ def _group_faults(clues: pa.Table, name: str) -> list[Fault]:
     ]
 
 
-def _titles(home: Home) -> Titles:
-    """Titles of values that reviewers read: functions, supervision models and offices."""
+def _titles(home: Home, definitions: FeatureSet) -> Titles:
+    """Titles of values that reviewers read: declared codes, functions, supervision models and
+    offices."""
     models = load_supervision_models(home.jurisdiction)
+    plain = (each for each in definitions.features if each.kind == "column" and each.values)
     return {
+        **{str(each.column): each.values for each in plain},
         "function": FUNCTION_TITLES,
         "supervision_model": {model.name: model.head.title for model in models},
         "office_id": office_titles(home.jurisdiction.folder),

@@ -141,6 +141,7 @@ def _scored(
         "window_days": feature.window_days,
         "sentence": feature.sentence,
         "missing_share": missing,
+        "title": feature.title,
         "group": told_in and FeatureGroup(name=told_in.name, title=told_in.title),
     }
     if feature.type == "category":
@@ -149,7 +150,11 @@ def _scored(
         return ScoredFeature(
             **common,
             categories=tuple(seen),
-            labels={value: titles[value] for value in seen if value in titles},
+            # Declared codes that training never saw have their titles too.
+            labels={
+                **{value: titles[value] for value in seen if value in titles},
+                **feature.values,
+            },
         )
     span = pc.min_max(column).as_py()
     return ScoredFeature(**common, minimum=span["min"], maximum=span["max"])

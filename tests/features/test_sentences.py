@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import re
 from pathlib import Path
+from typing import Any
 
 import feature_worlds as worlds
+import pyarrow as pa
 import pytest
 import yaml
 
@@ -17,13 +19,14 @@ from features.definition import Feature, FeatureSet, load_features
 from governance.jurisdiction import load_jurisdiction
 from scoring.bundle import ScoredFeature
 from scoring.sentences import sentence
+from training.training_set import scored_features
 
 FOLDERS = sorted(Path(__file__).resolve().parents[2].glob("jurisdictions/*/features.yaml"))
 CHINESE = re.compile("[\u4e00-\u9fff]")
 
 
-def read(feature: Feature, language: Language) -> str:
-    """The sentence as the console shows it, for a value of 3."""
+def read(feature: Feature, language: Language, value: float | None = 3.0) -> str:
+    """The sentence as the console shows it."""
     category = feature.type == "category"
     scored = ScoredFeature(
         name=feature.name,
@@ -32,8 +35,9 @@ def read(feature: Feature, language: Language) -> str:
         sentence=feature.sentence,
         window_days=feature.window_days,
         missing_share=0.0,
+        title=feature.title,
     )
-    return sentence(scored, "value" if category else 3.0, language)
+    return sentence(scored, "value" if category and value is not None else value, language)
 
 
 @pytest.fixture(params=FOLDERS, ids=[path.parent.name for path in FOLDERS])
@@ -132,9 +136,76 @@ def test_a_ratio_is_told_as_an_estimate() -> None:
 @pytest.mark.parametrize("missing", [None, float("nan")])
 def test_what_is_not_known_has_a_sentence_of_its_own(missing: float | None) -> None:
     """No sentence about a value that is not there."""
-    days = scored("lag_days", "days")
+    days = scored("own__days_since_last_all", "days")
     assert sentence(days, missing, "en") == 'no record: "... became cases in all the time before"'
     assert sentence(days, missing, "zh") == "无记录：“全部历史成案率……”"
+
+
+def test_what_is_not_known_is_told_by_its_title(declared: FeatureSet) -> None:
+    """The clue's own value is not known, of looked-up records there is none; no sentence is cut."""
+    for feature in declared.features:
+        told = {language: read(feature, language, None) for language in ("zh", "en")}
+        own = feature.grouping is None
+        assert told["en"].startswith("not known: " if own else "no record: "), feature.name
+        assert told["zh"].startswith("未知：" if own else "无记录："), feature.name
+        if feature.title is not None:
+            assert feature.title.en in told["en"], feature.name
+            assert feature.title.zh in told["zh"], feature.name
+            assert "..." not in told["en"], feature.name
+            assert "……" not in told["zh"], feature.name
+
+
+def test_every_group_of_the_province_has_a_title() -> None:
+    """Columns of the clue have that of `clue_columns` at least."""
+    features = features_of(load_jurisdiction("anhui")).features
+    fixed = {"supervision_model", "function", "severity", "raised_month"}
+    assert {each.name for each in features if each.title is None} == fixed
+    lag = next(each for each in features if each.name == "lag_days")
+    assert read(lag, "en", None) == "not known: days until it became known"
+    suits = next(each for each in features if each.name == "person_care__count_365d")
+    assert read(suits, "en", None) == (
+        "no record: medical settlements of the person (the 365 days before)"
+    )
+    assert read(suits, "zh", None) == "无记录：本人医保结算（此前365天）"
+
+
+def test_codes_with_titles_are_told_in_words() -> None:
+    """Those that training saw and those that it did not; the contracts' codes all have titles."""
+    jurisdiction = load_jurisdiction("anhui")
+    declared = features_of(jurisdiction)
+    named = [each for each in declared.features if each.values]
+    assert {each.column for each in named} == {"matched_by", "source"}
+    told = {"matched_by": {"id"}, "source": {"police", "crematorium"}}
+    for feature in named:
+        seen = sorted(told[str(feature.column)])
+        (scorers,) = scored_features((feature,), pa.table({feature.name: seen}), {})
+        assert set(scorers.labels) == set(feature.values)
+        for code, title in feature.values.items():
+            assert title.zh in sentence(scorers, code, "zh")
+            assert not re.search("[A-Za-z_]", sentence(scorers, code, "zh"))
+            assert sentence(scorers, code, "en").endswith(title.en)
+    codes = {each.name: each.values for each in jurisdiction.contract("deaths").columns}
+    assert set(codes["matched_by"]) == set(declared.feature("matched_by").values)
+    assert set(codes["source"]) == set(declared.feature("death_record__last_source_all").values)
+
+
+def test_titles_are_no_part_of_the_identity() -> None:
+    """Words for readers ask for no new training; a title for numbers' codes is refused."""
+    plain, worded = copy.deepcopy(worlds.DEFINITIONS), copy.deepcopy(worlds.DEFINITIONS)
+    title = {"zh": "题名", "en": "title"}
+    for group in worded["history"]:
+        group["title"] = title
+        for each in group["features"]:
+            if each.get("type") == "category":
+                each["values"] = {"x": title}
+    worded["columns"][0]["title"] = title
+    known: Any = {"sources": worlds.SOURCES, "clue_columns": worlds.CLUE_COLUMNS}
+    with_words = load_features(worded, **known)
+    assert with_words.features[0].title == Bilingual(**title)
+    assert with_words.fingerprint == load_features(plain, **known).fingerprint
+    worded["columns"][0]["values"] = {"x": title}
+    with pytest.raises(Refused, match="type: category"):
+        load_features(worded, **known)
 
 
 def test_every_declared_ratio_is_known_by_its_name(declared: FeatureSet) -> None:

@@ -43,11 +43,14 @@ def feature(at: int) -> ScoredFeature:
         categories=("x", ODD) if category else (),
         labels={"x": words("label")} if category else {},
         missing_share=0.1,
+        title=words("title") if at in (0, 2) else None,
         group=FeatureGroup(name=f"g{at % 4}", title=words("g")) if at % 2 == 0 else None,
     )
 
 
 FEATURES = [feature(at) for at in range(len(SHOWS) + 1)]
+IN_ONE = FeatureGroup(name="one", title=words("one"))
+ALL_GROUPED = [each.model_copy(update={"group": each.group or IN_ONE}) for each in FEATURES]
 
 
 @settings(max_examples=60, deadline=None)
@@ -57,11 +60,19 @@ FEATURES = [feature(at) for at in range(len(SHOWS) + 1)]
     base=parts,
     count=st.integers(0, 6),
     language=st.sampled_from(["zh", "en"]),
+    grouped=st.booleans(),
 )
 def test_a_line_says_what_the_reasons_and_groups_say(
-    values: Any, contributions: list[float], base: float, count: int, language: Language
+    values: Any,
+    contributions: list[float],
+    base: float,
+    count: int,
+    language: Language,
+    grouped: bool,
 ) -> None:
-    """Sentences, values, odd texts, sums and points, to the bit; P-6 in both units."""
+    """Sentences, values, odd texts, sums and points, to the bit; P-6 in both units. Where every
+    feature is in a group nothing at all is outside."""
+    features = ALL_GROUPED if grouped else FEATURES
     margin = base + math.fsum(contributions)
     points = Points.along(
         lambda m: float(CALIBRATOR.probability(np.array([m]))[0]), base=base, margin=margin
@@ -79,16 +90,18 @@ def test_a_line_says_what_the_reasons_and_groups_say(
         points,
         datetime(2024, 8, 1, 9, 30),
     )
-    told = json.loads(Lines(FEATURES, language).of(score, count))
+    told = json.loads(Lines(features, language).of(score, count))
     common: dict[str, Any] = {
         "language": language, "margin": margin, "base": base, "points": points,
     }  # fmt: skip
-    reasons = reasons_of(FEATURES, values, contributions, count=count, **common)
-    groups = groups_of(FEATURES, contributions, **common)
+    reasons = reasons_of(features, values, contributions, count=count, **common)
+    groups = groups_of(features, contributions, **common)
     assert {name: told[name] for name in ("reasons", "other")} == reasons.as_json()
     assert told["groups"] == [vars(group) for group in groups.groups]
     assert told["moment"] == "2024-08-01T09:30:00"
     assert told["groups_other"] == groups.other
+    assert told["groups_other_points"] == groups.other_points
+    assert told["groups_other"] == 0.0 or not grouped
     assert (told["clue_id"], told["flags"]) == (ODD, ["missing:f0"])
     assert told["probability"] == points.probability
     for kind, other in (("reasons", "other_points"), ("groups", "groups_other_points")):

@@ -84,6 +84,8 @@ def test_every_telling_adds_up_whatever_is_masked(
         assert abs(start + points + told[rest] - 100 * told["probability"]) <= 1e-9
     assert not {each["feature"] for each in told["reasons"]} & masked
     assert not {flag.partition(":")[2] for flag in told["flags"]} & masked
+    if not masked:
+        assert told["groups_other"] == 0.0
     assert len(told["flags"]) == len(told["flag_sentences"])
     assert told["masked_features"] == len(masked)
 

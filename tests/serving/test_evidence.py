@@ -8,6 +8,7 @@ from typing import Any
 
 import hamlet
 import pytest
+from fastapi.testclient import TestClient
 from told_hamlet import NOON, Asking, told_hamlet
 
 from base.moment import FixedClock
@@ -16,6 +17,7 @@ from governance.intake import admit_table
 from governance.jurisdiction import load_jurisdiction
 from scoring.audit import entries_after
 from scoring.ledger import latest_score
+from serving.evidence import OWN_OFFICES
 
 COUNT = "own_payments__count_all"
 SHARE = "model_conversion__ratio_all"
@@ -123,6 +125,30 @@ def test_records_about_other_offices_clues_are_neither_shown_nor_counted(asking:
         page = ask(asking, f"/v1/clues/{clue}/evidence/{SHARE}", office=office).json()
         assert (page["total"], len(page["records"])) == (total, total)
         assert page["hits"] == (2 if total else 0)
+
+
+def test_who_reads_own_offices_only_is_told_so_whatever_is_hidden(asking: Asking) -> None:
+    """The same sentence where nothing is hidden (A's clue) and where all is (B's); none of a value
+    in the clue itself, and none to who sees all offices."""
+    here, there = asking.clue_of("p4"), asking.clue_of("p1")
+    for language, told in (("en", OWN_OFFICES.en), ("zh", OWN_OFFICES.zh)):
+        for clue, office in ((here, "A"), (there, "B")):
+            path = f"/v1/clues/{clue}/evidence/{SHARE}?language={language}"
+            assert ask(asking, path, office=office).json()["note"] == told
+    plain = ask(asking, f"/v1/clues/{here}/evidence/supervision_model").json()
+    assert plain["note"] is None
+    whole = ask(asking, f"/v1/clues/{here}/evidence/{SHARE}", office=None).json()
+    assert (whole["note"], whole["total"]) == (None, 3)
+
+
+def test_a_page_of_records_tells_a_reviewer_of_one_office_so(asking: Asking) -> None:
+    """The same words as over HTTP, in the page's language."""
+    browser = TestClient(asking.client.app, base_url="https://testserver")
+    key = asking.key("reviewer", "B")["authorization"].split()[1]
+    browser.post("/console", data={"key": key})
+    path = f"/console/clues/{asking.clue_of('p1')}/evidence/{SHARE}"
+    assert OWN_OFFICES.en in browser.get(f"{path}?language=en").text
+    assert OWN_OFFICES.zh in browser.get(f"{path}?language=zh").text
 
 
 def test_a_plain_value_stands_in_the_clue_itself(asking: Asking) -> None:
