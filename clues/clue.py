@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 
@@ -26,6 +29,9 @@ FIXED_COLUMNS: dict[str, pa.DataType] = {
     "raised_at": pa.timestamp("us"),
     "evidence": pa.list_(pa.string()),
 }
+# When a clue was raised that is asked about at another moment (then in `raised_at`). Not in the
+# register, where both are one.
+RAISING = "clues__raised_at"
 SYSTEM_COLUMNS: dict[str, pa.DataType] = {
     "record_no": pa.int64(),
     "happened_at": pa.timestamp("us"),
@@ -63,6 +69,26 @@ def clue_schema(jurisdiction: Jurisdiction) -> pa.Schema:
     """Columns of the clue table: system, fixed, then the jurisdiction's own."""
     own = {name: ARROW_TYPES[kind] for name, kind in jurisdiction.clue_columns.items()}
     return pa.schema({**SYSTEM_COLUMNS, **FIXED_COLUMNS, **own})
+
+
+def asked_schema(jurisdiction: Jurisdiction) -> pa.Schema:
+    """Columns of clues asked about at a moment: those of the clue table, and when each was raised
+    (null: at that moment)."""
+    return clue_schema(jurisdiction).append(pa.field(RAISING, pa.timestamp("us")))
+
+
+def clue_asked_at(clue: Mapping[str, Any], moment: datetime) -> dict[str, Any]:
+    """The clue with `moment` as its `raised_at`, and its raising kept beside it."""
+    return {**clue, "raised_at": moment, RAISING: clue.get(RAISING) or clue["raised_at"]}
+
+
+def clues_asked_at(clues: pa.Table, moment: datetime) -> pa.Table:
+    """The same of a table of clues."""
+    at = clues.schema.get_field_index("raised_at")
+    if RAISING not in clues.column_names:
+        clues = clues.append_column(RAISING, clues["raised_at"])
+    moments = pa.array([moment] * clues.num_rows, pa.timestamp("us"))
+    return clues.set_column(at, "raised_at", moments)
 
 
 def clue_column_types(jurisdiction: Jurisdiction) -> dict[str, str]:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from base.bilingual import Language
 from base.errors import NotFound, Refused
 from base.settings import Settings
+from clues.clue import clues_asked_at
 from clues.register import read_clues
 from features.declared import declared_features
 from features.definition import FeatureSet
@@ -79,11 +80,7 @@ def as_of(
             got=f"{later} raised later",
             cure="score them as of a later moment, or leave them out",
         )
-    asked = clues.set_column(
-        clues.schema.get_field_index("raised_at"),
-        "raised_at",
-        pa.array([moment] * clues.num_rows, pa.timestamp("us")),
-    )
+    asked = clues_asked_at(clues, moment)
     definitions = declared_features(home)
     require_same_features(scorer, definitions.fingerprint)
     return asked, definitions

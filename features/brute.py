@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from clues.clue import RAISING
 from features.definition import Feature, FeatureSet, Grouping
 from governance.checks import quoted
 from governance.reading import Records
@@ -53,7 +54,7 @@ class Past:
         if asked not in self._active:
             keys, behind = self._by_key(grouping, carried)
             rows = None if None in keys[row] else behind.get(keys[row], [])
-            moment: datetime = self.clues[row]["raised_at"]
+            moment = looking(self.clues[row], grouping.source)
             self._active[asked] = rows and [r for r in rows if counts(r, moment, window_days)]
         return self._active[asked]
 
@@ -77,6 +78,15 @@ class Past:
                 behind[tuple(record["key_text"])].append(record)
             self._fetched[grouping, carried] = [tuple(key) for (key,) in keys], behind
         return self._fetched[grouping, carried]
+
+
+def looking(clue: Row, source: str | None) -> datetime:
+    """When a clue looks at a source: other clues are those known when it was raised itself."""
+    moment: datetime = clue["raised_at"]
+    if source == "clues" and clue.get(RAISING) is not None and clue[RAISING] < moment:
+        raised: datetime = clue[RAISING]
+        return raised
+    return moment
 
 
 def counts(record: Row, moment: datetime, window_days: int | None) -> bool:
@@ -161,8 +171,10 @@ def _last(feature: Feature, _: Row, rows: list[Row]) -> Value:
     return _told(rows[-1][str(feature.column)], feature) if rows else None
 
 
-def _days_since_last(_: Feature, clue: Row, rows: list[Row]) -> Value:
-    return float((clue["raised_at"] - rows[-1]["happened_at"]).days) if rows else None
+def _days_since_last(feature: Feature, clue: Row, rows: list[Row]) -> Value:
+    if not rows:
+        return None
+    return float((looking(clue, feature.source) - rows[-1]["happened_at"]).days)
 
 
 def _rank(feature: Feature, clue: Row, rows: list[Row]) -> Value:

@@ -13,6 +13,7 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from base.errors import NotFound, nearest
+from features.as_raised import moment_of
 from features.definition import Feature, FeatureSet, Grouping
 from governance.checks import quoted
 from governance.reading import Records
@@ -56,7 +57,8 @@ class Behind:
 def records_behind(
     definitions: FeatureSet, name: str, clue: Mapping[str, Any], records: Records
 ) -> Lineage:
-    """The records behind feature `name` of `clue` (its columns, with raised_at as the moment).
+    """The records behind feature `name` of `clue` (its columns, with raised_at as the moment, and
+    its raising beside it where that was another: clues.clue.clue_asked_at).
 
     Raises NotFound for an unknown feature.
     """
@@ -140,7 +142,7 @@ def _counting(
     if any(clue.get(ours) is None for ours, _ in grouping.key):
         return None
     conditions = [f"({grouping.where})"] if grouping.where else []
-    parameters: dict[str, Any] = {"moment": clue["raised_at"]}
+    parameters: dict[str, Any] = {"moment": moment_of(grouping, clue)}
     for at, (ours, theirs) in enumerate(grouping.key):
         conditions.append(f"{quoted(theirs)}::VARCHAR = $key{at}::VARCHAR")
         parameters[f"key{at}"] = clue[ours]

@@ -24,6 +24,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from clues.clue import RAISING
 from features.definition import Feature, FeatureSet, Grouping
 from features.shapes import RatioGroup
 from governance.checks import quoted
@@ -31,6 +32,7 @@ from governance.reading import Records
 
 CATEGORY = pa.dictionary(pa.int32(), pa.string())
 PARTS = {"month": "month", "weekday": "isodow", "quarter": "quarter", "day_of_year": "dayofyear"}
+AS_RAISED = "clues__as_raised"
 MICROS_PER_DAY = 86_400_000_000
 EXTREMES = {"min", "max", "last", "days_since_last"}
 
@@ -43,7 +45,11 @@ def sql_features(definitions: FeatureSet, clues: pa.Table, records: Records) -> 
     connection = records.connection().cursor()
     numbers = pa.array(np.arange(clues.num_rows))
     connection.register("given_clues", clues.append_column("clue_row", numbers))
-    connection.execute("CREATE TEMP TABLE clue_rows AS FROM given_clues")
+    raised = f", {RAISING}" if RAISING in clues.column_names else ""
+    connection.execute(f"""
+        CREATE TEMP TABLE clue_rows AS
+        SELECT *, least(raised_at{raised}) AS {AS_RAISED} FROM given_clues
+    """)
     columns = _plain(connection, definitions)
     for grouping in dict.fromkeys(f.grouping for f in definitions.features if f.ratio is None):
         if grouping is not None:
@@ -103,11 +109,12 @@ def _lay_out(
     ours = ", ".join(f"{mine}::VARCHAR AS k{i}" for i, (mine, _) in enumerate(keys))
     theirs = ", ".join(f"{other}::VARCHAR AS k{i}" for i, (_, other) in enumerate(keys))
     whole = " AND ".join(f"k{i} IS NOT NULL" for i in range(len(keys)))
+    asked = f"clue_row, {_moment(grouping)} AS moment"
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE asking AS
         SELECT *, dense_rank() OVER (PARTITION BY key ORDER BY moment) AS place
         FROM (SELECT *, dense_rank() OVER (ORDER BY {names}) AS key FROM (
-            SELECT {", ".join(["clue_row", "raised_at AS moment", ours, *_aliased(own, "o")])}
+            SELECT {", ".join([asked, ours, *_aliased(own, "o")])}
             FROM clue_rows) WHERE {whole})
     """)
     times = (
@@ -122,6 +129,11 @@ def _lay_out(
               FROM (FROM {quoted(grouping.source)} WHERE ({grouping.where or "true"}))) h
         JOIN (SELECT DISTINCT key, {names} FROM asking) USING ({names})
     """)
+
+
+def _moment(grouping: Grouping) -> str:
+    """The clue's column that says when it looks at a grouping: at other clues, as it was raised."""
+    return AS_RAISED if grouping.source == "clues" else "raised_at"
 
 
 def _aliased(expressions: Sequence[str], letter: str) -> list[str]:
@@ -295,8 +307,8 @@ class _Group:
             "min": f"least{at}",
             "max": f"most{at}",
             "last": f"newest.v{at}",
-            "days_since_last": "(epoch_us(clue_rows.raised_at) - epoch_us(newest.happened_at))"
-            f" // {MICROS_PER_DAY}",
+            "days_since_last": f"(epoch_us(clue_rows.{_moment(self.grouping)})"
+            f" - epoch_us(newest.happened_at)) // {MICROS_PER_DAY}",
             "distinct": f"d{at}",
             "rank": f"lower{at}_{own}::DOUBLE / nullif(n{at}, 0)::DOUBLE",
         }[feature.kind]

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from base.errors import Refused
 from base.progress import Bar, SilentBar
+from features.as_raised import REGISTER, as_raised
 from features.condition import columns_used
 from features.definition import Feature, FeatureSet, Grouping
 from features.shapes import RatioGroup
@@ -36,24 +37,36 @@ def build_features(
 ) -> pa.Table:
     """Compute every feature of every clue, strictly before its moment.
 
-    `clues` has clue_id, raised_at (the moment) and the columns the definitions use; rows come back
-    in its order as clue_id, moment, then the features: float64, or dictionary<string> for
-    categories; null = missing.
+    `clues` has clue_id, raised_at (the moment), the columns the definitions use and, where they are
+    asked about after their raising, clues.clue.RAISING; rows come back in its order as clue_id,
+    moment, then the features: float64, or dictionary<string> for categories; null = missing.
     """
     bar = progress or SilentBar()
     groups = _by_grouping(definitions)
     ratios = definitions.declared.ratios
     bar.expect(len(groups) + len(ratios))
     columns: dict[str, pa.Array] = {}
-    asked = Asked(records, clues)
+    asked = _AskedOf(records, clues)
     for grouping, features in groups.items():
-        columns |= _swept(grouping, features, asked, threads)
+        columns |= _swept(grouping, features, asked.source(grouping.source), threads)
         bar.advance()
     for ratio in ratios:
-        columns |= _ratios(ratio, definitions, asked, threads)
+        columns |= _ratios(ratio, definitions, asked.source(ratio.source), threads)
         bar.advance()
     columns |= {f.name: plain(f, clues) for f in definitions.features if f.grouping is None}
     return assembled(definitions, clues, columns)
+
+
+class _AskedOf:
+    """The clues as each source is asked about them: the register, as they were raised."""
+
+    def __init__(self, records: Records, clues: pa.Table) -> None:
+        self._moments = Asked(records, clues)
+        raised = as_raised(clues)
+        self._raisings = self._moments if raised is clues else Asked(records, raised)
+
+    def source(self, name: str) -> Asked:
+        return self._raisings if name == REGISTER else self._moments
 
 
 def _by_grouping(definitions: FeatureSet) -> dict[Grouping, list[Feature]]:

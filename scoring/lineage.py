@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from base.errors import NotFound, Refused
+from clues.clue import clue_asked_at
 from clues.register import read_clues
 from features.declared import declared_features
 from features.lineage import records_behind
@@ -80,7 +81,7 @@ def trace(home: Home, clue_id: str, feature: str, moment: datetime | None = None
     if not found:
         raise NotFound(wanted="a clue", got="none of that id", cure="check the id")
     moment, moment_is = _moment(home, found[0], moment)
-    clue = {**found[0], "raised_at": moment}
+    clue = clue_asked_at(found[0], moment)
     with Records(home) as records:
         behind = _behind(home, clue, feature, records)
         traced = [

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from base.errors import NotFound, Refused
-from clues.clue import clue_schema
+from clues.clue import asked_schema, clue_asked_at
 from clues.register import read_clues
 from features.declared import declared_features
 from features.table import build_features
@@ -84,13 +84,13 @@ def _clues(home: Home, scores: list[GivenScore]) -> pa.Table:
         row["clue_id"]: row
         for row in read_clues(home, {each.clue_id for each in scores}).to_pylist()
     }
-    schema = clue_schema(home.jurisdiction)
+    schema = asked_schema(home.jurisdiction)
     rows: list[dict[str, Any]] = []
     for score in scores:
         row = score.given_clue or stored.get(score.clue_id)
         if row is None:
             raise NotFound(wanted="a clue of the register", got="none", cure="check the clue's id")
-        rows.append({**_typed(row, schema), "raised_at": score.moment})
+        rows.append(clue_asked_at(_typed(row, schema), score.moment))
     return pa.Table.from_pylist(rows, schema=schema)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from base.errors import Fault, nearest
-from clues.clue import clue_schema
+from clues.clue import asked_schema, clue_asked_at
 from clues.supervision import SupervisionModel
 from serving.messages import ClueMessage
 from serving.principal import Principal
@@ -43,10 +43,10 @@ def asked_clues(
         rows.append(row or {})
     if moment is not None and not faults:
         faults = [_too_early(at) for at, row in enumerate(rows) if row["raised_at"] > moment]
-        rows = [{**row, "raised_at": moment} for row in rows]
+        rows = [clue_asked_at(row, moment) for row in rows]
     if faults:
         raise UnfitMessage.gather(faults)
-    return pa.Table.from_pylist(rows, schema=clue_schema(service.home.jurisdiction))
+    return pa.Table.from_pylist(rows, schema=asked_schema(service.home.jurisdiction))
 
 
 def has_own_columns(clue: ClueMessage) -> bool:

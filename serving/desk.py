@@ -18,7 +18,7 @@ import structlog
 
 from base.bilingual import Language
 from base.errors import CluesError
-from clues.clue import clue_column_types
+from clues.clue import clue_asked_at, clue_column_types
 from features.online.answer import Value
 from features.online.arrivals import sources_of
 from features.online.row import RowMaker, table_of
@@ -78,7 +78,7 @@ class Desk:
         self.service.rates.spend(who)
         clues = asked.clues
         if asked.moment is not None:
-            clues = [{**clue, "raised_at": asked.moment} for clue in clues]
+            clues = [clue_asked_at(clue, asked.moment) for clue in clues]
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[bytes | None] = loop.create_future()
         if not self._waiting:

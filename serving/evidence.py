@@ -13,6 +13,7 @@ from typing import Any
 
 from base.bilingual import Bilingual, Language
 from base.errors import NotFound
+from clues.clue import clue_asked_at
 from features.classified import column_classifications
 from features.lineage import Behind, behind_value
 from governance.checks import quoted
@@ -187,7 +188,7 @@ class Evidence:
         return Records(home, self.given.versions, only={*sources, "clues"})
 
     def _asked(self) -> dict[str, Any]:
-        return {**self.clue, "raised_at": self.given.moment}
+        return clue_asked_at(self.clue, self.given.moment)
 
     def _declared(self, feature: str) -> bool:
         return feature in self.service.definitions.names

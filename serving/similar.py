@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from base.bilingual import Language
+from clues.clue import clues_asked_at
 from clues.register import read_clues
 from scoring.bundle import Value
 from scoring.ledger import GivenScore
@@ -89,9 +90,7 @@ def _inputs(
         if set(names) <= set(values):
             return [values[name] for name in names]
     clues = read_clues(service.home, [str(clue["clue_id"])])
-    moment = pa.array([given.moment] * clues.num_rows, pa.timestamp("us"))
-    at = clues.schema.get_field_index("raised_at")
-    rows, _ = service.feature_rows(clues.set_column(at, "raised_at", moment))
+    rows, _ = service.feature_rows(clues_asked_at(clues, given.moment))
     row = rows.to_pylist()[0]
     return [row[name] for name in names]
 

@@ -10,6 +10,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from base.settings import Settings
+from clues.clue import clues_asked_at
 from features.definition import FeatureSet
 from features.shapes import FeatureFile
 from features.table import build_features
@@ -32,8 +33,7 @@ class ClueRows:
         """Rows of the clues at `places` as of `moment`: features of outcomes as the arm's home
         knows them then, the others as they were when the clue was raised."""
         asked, rows = self.clues.take(places), self.fixed.take(places)
-        now = pa.array([moment] * len(places), pa.timestamp("us"))
-        asked = asked.set_column(asked.schema.get_field_index("raised_at"), "raised_at", now)
+        asked = clues_asked_at(asked, moment)
         with Records(home) as records:
             fresh = build_features(self.changing, asked, records, threads=Settings().threads)
         for feature in self.changing.features:

@@ -17,7 +17,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from base.moment import to_micros
 from base.progress import Bar
+from clues.clue import RAISING
+from features.as_raised import REGISTER
 from features.definition import Feature, FeatureSet, Grouping
 from features.online.answer import Answer, History, Value
 from features.online.arrivals import arrivals_of, is_behind, sources_of
@@ -181,7 +184,12 @@ def online_values(
     definitions: FeatureSet, clue: dict[str, Any], moment: int, view: View
 ) -> dict[str, Value]:
     """The history and ratio features of one clue (its columns) at `moment` (microseconds)."""
-    answers = {grouping: history.ask(clue, moment) for grouping, history in view.histories.items()}
+    raised = clue.get(RAISING)
+    as_raised = moment if raised is None else min(moment, to_micros(raised))
+    answers = {
+        grouping: history.ask(clue, as_raised if grouping.source == REGISTER else moment)
+        for grouping, history in view.histories.items()
+    }
     values: dict[str, Value] = {}
     for feature in definitions.features:
         if feature.ratio is not None:

@@ -24,6 +24,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as fn
 from pyspark.sql import types as spark_types
 
+from features.as_raised import REGISTER
 from features.definition import Feature
 from features.slices import MICROS_PER_DAY, Ints, Slices, cut
 from features.spark.buckets import BUCKET, Placed
@@ -233,7 +234,7 @@ def final(task: Task) -> Column:
         "min": lambda: part["v"],
         "max": lambda: part["v"],
         "last": lambda: part["v"],
-        "days_since_last": lambda: _days(part["happened"]),
+        "days_since_last": lambda: _days(feature, part["happened"]),
         "distinct": lambda: double["n"],
         "rank": lambda: _share(double["below"], double["n"]),
     }
@@ -244,8 +245,9 @@ def _share(part: Column, whole: Column) -> Column:
     return fn.when(whole > 0, part / whole)
 
 
-def _days(happened: Column) -> Column:
+def _days(feature: Feature, happened: Column) -> Column:
     """Whole days before the clue's moment, in integers as the sweep does."""
-    elapsed = fn.col("clues__moment_us") - happened
+    looked = "clues__as_raised_us" if feature.source == REGISTER else "clues__moment_us"
+    elapsed = fn.col(looked) - happened
     days = (elapsed - fn.pmod(elapsed, fn.lit(MICROS_PER_DAY))) / fn.lit(MICROS_PER_DAY)
     return days.cast("double")

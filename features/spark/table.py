@@ -24,6 +24,8 @@ from pyspark.sql import functions as fn
 from pyspark.sql import types as spark_types
 
 from base.errors import Refused
+from clues.clue import RAISING
+from features.as_raised import REGISTER, as_raised
 from features.definition import Feature, FeatureSet, Grouping
 from features.spark.buckets import BUCKET, Placed, clues_side, place, records_side
 from features.spark.islands import islands, only_keys
@@ -172,14 +174,14 @@ class _Planner:
         keys, features = key_names(grouping), [task.feature for task in tasks]
         columns = [str(f.column) for f in features if f.kind in NEEDS_VALUES]
         own = [str(f.of) for f in features if f.of is not None]
-        source = self.tables[grouping.source]
+        source, clues = self.tables[grouping.source], _looking(self.clues, grouping)
         records = keyed_records(source, grouping, columns, computed)
-        slim_asking = keyed_clues(self.clues, grouping)
+        slim_asking = keyed_clues(clues, grouping)
         main = place(
             records_side(
                 records, keyed_records(source, grouping), [f.window_days for f in features]
             ),
-            clues_side(keyed_clues(self.clues, grouping, own), slim_asking),
+            clues_side(keyed_clues(clues, grouping, own), slim_asking),
             keys,
             self.bound,
             self.buckets,
@@ -194,6 +196,13 @@ class _Planner:
                 part = place(*sides, keys, self.bound, self.buckets)
                 placed.append((part, [Task(task.name, counting)]))
         return Work(keys, tasks, placed)
+
+
+def _looking(clues: DataFrame, grouping: Grouping) -> DataFrame:
+    """The clues with the moment at which they look at the grouping as their `raised_at`."""
+    if grouping.source != REGISTER or RAISING not in clues.columns:
+        return clues
+    return clues.withColumn("raised_at", fn.least("raised_at", RAISING))
 
 
 def _groupings(definitions: FeatureSet) -> Iterator[tuple[Grouping, list[Task], list[str]]]:
@@ -233,27 +242,34 @@ def _plain_frame(definitions: FeatureSet, clues: DataFrame) -> DataFrame:
     """
     features = [feature for feature in definitions.features if feature.grouping is None]
     used = {str(f.column) for f in features if f.kind == "column"} - {"clue_id", "raised_at"}
-    given = clues.select("clue_id", "raised_at", *sorted(used))
+    raisings = {RAISING} & set(clues.columns)
+    given = clues.select("clue_id", "raised_at", *sorted(used | raisings))
     nothing = given.limit(0).toArrow()
     for feature in features:
         plain(feature, nothing)  # a column that is no number is refused here, not in a worker
-    names = ["clue_id", "raised_at", "clues__moment_us", *(f.name for f in features)]
+    times = ["clues__moment_us", "clues__as_raised_us"]
+    names = ["clue_id", "raised_at", *times, *(f.name for f in features)]
 
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            times = naive(batch)
-            table = pa.Table.from_batches([times])
-            moment = times["raised_at"].cast(pa.timestamp("us"))
+            table = pa.Table.from_batches([naive(batch)])
+            looked = [_micros(table), _micros(as_raised(table))]
             arrays = [plain(feature, table) for feature in features]
             yield pa.RecordBatch.from_arrays(
-                [batch["clue_id"], batch["raised_at"], moment.cast(pa.int64()), *arrays], names
+                [batch["clue_id"], batch["raised_at"], *looked, *arrays], names
             )
 
     schema = spark_types.StructType([given.schema["clue_id"], given.schema["raised_at"]])
-    schema.add("clues__moment_us", spark_types.LongType())
+    for name in times:
+        schema.add(name, spark_types.LongType())
     for feature in features:
         schema.add(feature.name, _spark_type(feature))
     return given.mapInArrow(run, schema)
+
+
+def _micros(clues: pa.Table) -> pa.Array:
+    moments = clues["raised_at"].combine_chunks()
+    return moments.cast(pa.timestamp("us")).cast(pa.int64())
 
 
 def _spark_type(feature: Feature) -> spark_types.DataType:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ import pytest
 
 from base.errors import Refused
 from base.moment import FixedClock
-from clues.clue import clue_column_types, source_types
+from clues.clue import clue_column_types, clues_asked_at, source_types
 from features.declared import declared_features
 from features.definition import FeatureSet, load_features
 from features.table import build_features
@@ -262,6 +262,20 @@ def test_no_records_at_all_give_zeros_and_missing_values(session: SparkSession) 
     told, _ = told_by_spark(world, session, buckets=2)
     require_equal(told, world.told_by_batch())
     assert set(told["own__count_all"].to_pylist()) == {0.0, None}
+
+
+def test_the_register_is_looked_at_as_each_clue_was_raised(session: SparkSession) -> None:
+    """Clues asked about at one later moment: every kind over the register and over payments."""
+    from features.spark.table import collected, spark_features
+
+    world, defined = make_world(17, records=300, clues=200), worlds.over_the_register()
+    later = clues_asked_at(world.asked, worlds.START + timedelta(days=70))
+    with worlds.register_of(world.paid, world.asked, world.asked.slice(0, 50)) as records:
+        batch = build_features(defined, later, records, threads=1)
+        given = {name: records.arrow(name) for name in ("payments", "clues")}
+    tables = {name: session.createDataFrame(table) for name, table in given.items()}
+    told = spark_features(defined, session.createDataFrame(later), tables, session, buckets=3)
+    require_equal(collected(told, defined, later), batch)
 
 
 def test_a_home_is_read_at_its_delta_versions(

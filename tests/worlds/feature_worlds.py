@@ -80,6 +80,23 @@ def definitions() -> FeatureSet:
     return load_features(DEFINITIONS, sources=SOURCES, clue_columns=CLUE_COLUMNS)
 
 
+def over_the_register() -> FeatureSet:
+    """Every kind over payments and over the register of clues, and a share over each."""
+    [own, *_], [share] = DEFINITIONS["history"], DEFINITIONS["ratios"]
+    of_clues = [{**each, "column": "model"} if each.get("column") == "kind" else each
+                for each in own["features"]]  # fmt: skip
+    group = {**own, "group": "same_person", "source": "clues", "features": of_clues}
+    shares = {
+        **share, "group": "large", "source": "clues", "where": "cents IS NOT NULL",
+        "numerator": "cents > 1",
+    }  # fmt: skip
+    return load_features(
+        {**DEFINITIONS, "history": [own, group], "ratios": [shares]},
+        sources={**SOURCES, "clues": CLUE_COLUMNS},
+        clue_columns=CLUE_COLUMNS,
+    )
+
+
 # Whole days and their neighbours to the microsecond, so that edges and ties are common.
 moments = st.builds(
     lambda days, micro: START + days * DAY + timedelta(microseconds=micro),
@@ -111,6 +128,11 @@ def payments(
             max_size=most,
         )
     )
+    return payments_of(rows)
+
+
+def payments_of(rows: list[Any]) -> pa.Table:
+    """The table of rows (person, agency, cents, kind, happened_at, known_at, retracted_at)."""
     columns = list(zip(*rows, strict=True)) or [[]] * 7
     return pa.table(
         {
@@ -170,3 +192,19 @@ def clues(
 def records_of(paid: pa.Table, ended: pa.Table) -> Records:
     """Both record sets in memory."""
     return Records.of_tables({"payments": paid, "outcomes": ended})
+
+
+def as_records(asked: pa.Table) -> pa.Table:
+    """Clues as the register holds them: known when they were raised."""
+    times = [asked["raised_at"], asked["raised_at"], pa.nulls(len(asked), pa.timestamp("us"))]
+    for name, column in zip(("happened_at", "known_at", "retracted_at"), times, strict=True):
+        asked = asked.append_column(name, column)
+    return asked
+
+
+def register_of(paid: pa.Table, asked: pa.Table, others: pa.Table) -> Records:
+    """Payments, and a register of the clues that ask and of others."""
+    named = pa.array([f"other{number}" for number in range(len(others))])
+    others = others.set_column(0, "clue_id", named)
+    register = as_records(pa.concat_tables([asked, others]))
+    return Records.of_tables({"payments": paid, "clues": register})
