@@ -272,8 +272,8 @@ def test_the_register_is_looked_at_as_each_clue_was_raised(session: SparkSession
     later = clues_asked_at(world.asked, worlds.START + timedelta(days=70))
     with worlds.register_of(world.paid, world.asked, world.asked.slice(0, 50)) as records:
         batch = build_features(defined, later, records, threads=1)
-        given = {name: records.arrow(name) for name in ("payments", "clues")}
-    tables = {name: session.createDataFrame(table) for name, table in given.items()}
+        names = ("payments", "clues")
+        tables = {name: session.createDataFrame(records.arrow(name)) for name in names}
     told = spark_features(defined, session.createDataFrame(later), tables, session, buckets=3)
     require_equal(collected(told, defined, later), batch)
 
@@ -301,47 +301,34 @@ def test_a_home_is_read_at_its_delta_versions(
 def test_a_column_declared_since_is_missing_until_it_is_told(
     session: SparkSession, tmp_path: Path, clock: FixedClock
 ) -> None:
-    """A feature over it sees nothing, on one machine and on Spark, and what is told later is not
-    seen at the clues' moments."""
+    """A feature over it sees nothing of it at earlier moments, on one machine and on Spark."""
     from features.spark.session import record_frames
     from features.spark.table import collected, spark_features
 
     home = hamlet.settled_hamlet(tmp_path, clock)
+    columns = [each.name for each in home.jurisdiction.contract("payments").columns]
     path = home.jurisdiction.folder / "records" / "payments.odcs.yaml"
     head, mark, rest = path.read_text("utf-8").partition("    properties:\n")
     path.write_text(f"{head}{mark}      - {{name: place, logicalType: string}}\n{rest}", "utf-8")
     home = Home.open(home.path)
     last = {"kind": "last", "column": "place", "type": "category", "sentence": worlds.WORDS}
     history = {"group": "places", "source": "payments", "key": {"subject_id": "person_id"}}
-    defined = load_features(
-        {"history": [{**history, "windows": ["all"], "features": [last]}]},
-        sources=source_types(home.jurisdiction),
-        clue_columns=clue_column_types(home.jurisdiction),
-    )
-    [name] = [feature.name for feature in defined.features]
+    declared = {"history": [{**history, "windows": ["all"], "features": [last]}]}
+    kinds = source_types(home.jurisdiction), clue_column_types(home.jurisdiction)
+    defined = load_features(declared, sources=kinds[0], clue_columns=kinds[1])
+    name = defined.names[0]
     for told in range(2):
         frames = record_frames(home, session)
         with Records(home) as records:
-            asked = records.arrow("clues")
+            asked, paid = records.arrow("clues"), records.arrow("payments")
             batch = build_features(defined, asked, records, threads=1)
-            paid = records.arrow("payments")
         assert batch[name].null_count == len(batch) == 12
-        spread = collected(
-            spark_features(defined, frames["clues"], frames, session), defined, asked
-        )
-        require_equal(spread, batch)
+        spread = spark_features(defined, frames["clues"], frames, session)
+        require_equal(collected(spread, defined, asked), batch)
         assert (paid["place"].null_count < len(paid)) == bool(told)
-        sent = pa.table({each: paid[each].cast(pa.string()) for each in hamlet_columns(home)})
+        sent = pa.table({each: paid[each].cast(pa.string()) for each in columns})
         again = sent.append_column("place", pa.array(["Hefei"] * len(sent)))
-        admitted = admit_table(home, "payments", again, clock).admitted
-        assert admitted == (0 if told else len(sent))
-
-
-def hamlet_columns(home: Home) -> list[str]:
-    """What the sender of payments sent before there was a place."""
-    return [
-        each.name for each in home.jurisdiction.contract("payments").columns if each.name != "place"
-    ]
+        assert admit_table(home, "payments", again, clock).admitted == (0 if told else len(sent))
 
 
 def test_keys_are_compared_as_text_and_conditions_are_duckdbs(session: SparkSession) -> None:
