@@ -25,12 +25,14 @@ from typing import Literal
 import lightgbm as lgb
 import numpy as np
 
-from features.definition import FeatureSet
+from clues.clue import FIXED_COLUMNS
+from features.definition import Feature, FeatureSet
 from scoring.bundle import ScoredFeature, Value, check_bundle, read_manifest, read_reference
 from scoring.leaves import leaves_of
 from scoring.matrix import to_matrix
 from scoring.scorer import Floats, Scorer, table_of_rows
 
+OWN_REGISTERS = frozenset({"clues", "outcomes"})
 STALE_BEYOND = 0.9
 # Of probability: what would be told as 0.0 points is not worth a day.
 LEAST_WORTH = 0.0005
@@ -103,7 +105,9 @@ def next_checks(
 def facts_of(
     features: Sequence[ScoredFeature], definitions: FeatureSet, masked: Collection[str] = ()
 ) -> list[Fact]:
-    """The facts a scorer's features are about. One with a masked feature is left out whole."""
+    """The facts a scorer's features are about, but for those the platform itself holds: nobody can
+    look up more about them. One with a masked feature is left out whole.
+    """
     declared = {feature.name: feature for feature in definitions.features}
     groups: dict[object, list[int]] = {}
     for at, scored in enumerate(features):
@@ -115,10 +119,17 @@ def facts_of(
         names = [features[at].name for at in places]
         known = [declared[name] for name in names if name in declared]
         ages = [at for at in places if _tells_age(features[at].name, definitions)]
-        if not set(names) & set(masked):
+        if not set(names) & set(masked) and not any(map(_is_the_platforms, known)):
             source = known[0].source if known else None
             facts.append(Fact(tuple(places), source, ages[0] if ages else None))
     return facts
+
+
+def _is_the_platforms(feature: Feature) -> bool:
+    """Its own registers, what a supervision model says of every clue it raises, the calendar."""
+    plain = feature.grouping is None and feature.ratio is None
+    own = plain and (feature.kind == "calendar" or feature.column in FIXED_COLUMNS)
+    return own or feature.source in OWN_REGISTERS
 
 
 def _tells_age(name: str, definitions: FeatureSet) -> bool:

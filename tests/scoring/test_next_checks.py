@@ -165,8 +165,8 @@ def test_a_bundle_of_before_loads_and_says_that_it_has_no_reference_rows(tmp_pat
 
 
 def test_a_fact_is_what_one_look_up_tells() -> None:
-    """Features over the same records are one fact, whose age is known; shares are never missing;
-    a fact with a masked feature is left out whole."""
+    """Features over the same records are one fact, whose age is known; what the platform itself
+    holds is none; a fact with a masked feature is left out whole."""
     kinds = [{"kind": "count"}, {"kind": "days_since_last"}, {"kind": "sum", "column": "cents"}]
     words = feature_worlds.WORDS
     own = {
@@ -198,7 +198,12 @@ def test_a_fact_is_what_one_look_up_tells() -> None:
     assert [name.split("__")[0] for name in names] == ["own"] * 5
     assert payments.age is not None
     assert scored[payments.age].name == "own__days_since_last_all"
-    assert sum(len(fact.places) for fact in facts) == len(scored)
+    told = {scored[at].name for fact in facts for at in fact.places}
+    assert sorted({each.name for each in scored} - told) == [
+        "conversion__ratio_2d",
+        "conversion__ratio_all",
+        "weekday",
+    ]
     left = facts_of(scored, definitions, {"own__count_3d"})
     assert payments not in left
     assert len(left) == len(facts) - 1
