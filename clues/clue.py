@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from governance.arrow_types import ARROW_TYPES
 from governance.contract import Contract
 from governance.jurisdiction import Jurisdiction
 
@@ -38,14 +39,6 @@ SYSTEM_COLUMNS: dict[str, pa.DataType] = {
     "known_at": pa.timestamp("us"),
     "retracted_at": pa.timestamp("us"),
     "batch": pa.string(),
-}
-ARROW_TYPES = {
-    "integer": pa.int64(),
-    "number": pa.float64(),
-    "string": pa.string(),
-    "date": pa.date32(),
-    "timestamp": pa.timestamp("us"),
-    "boolean": pa.bool_(),
 }
 COLUMN_TYPES = {
     pa.string(): "string",

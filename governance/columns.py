@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from base.errors import Fault, Refused
 from governance import tables
+from governance.arrow_types import ARROW_TYPES
 from governance.checks import SQL_TYPES, literal, quoted
 from governance.contract import SYSTEM_COLUMNS, Contract
 from governance.engine import file_list
@@ -33,15 +34,6 @@ STORED_AS = {
 }
 # From this likeness on (1: the same) an unknown column is taken for a missing one, renamed.
 LIKE_NAMES = 0.6
-# How a type is stored when a column comes later than its rows.
-ARROW_TYPES = {
-    "integer": pa.int64(),
-    "number": pa.float64(),
-    "string": pa.string(),
-    "date": pa.date32(),
-    "timestamp": pa.timestamp("us"),
-    "boolean": pa.bool_(),
-}
 # In the table's schema: since when a column is there that came later than its first rows.
 TAKEN_IN = "clues.taken_in"
 CURE = "keep the stored columns, or declare another record set and admit the files there"

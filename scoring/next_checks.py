@@ -26,13 +26,14 @@ import lightgbm as lgb
 import numpy as np
 
 from clues.clue import FIXED_COLUMNS
+from features.as_raised import REGISTER
 from features.definition import Feature, FeatureSet
 from scoring.bundle import ScoredFeature, Value, check_bundle, read_manifest, read_reference
 from scoring.leaves import leaves_of
 from scoring.matrix import to_matrix
 from scoring.scorer import Floats, Scorer, table_of_rows
 
-OWN_REGISTERS = frozenset({"clues", "outcomes"})
+OWN_REGISTERS = frozenset({REGISTER, "outcomes"})
 STALE_BEYOND = 0.9
 # Of probability: what would be told as 0.0 points is not worth a day.
 LEAST_WORTH = 0.0005

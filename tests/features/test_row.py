@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 
 from base.errors import Refused
 from base.moment import FixedClock
-from clues.clue import ARROW_TYPES, clue_column_types
+from clues.clue import clue_column_types
 from clues.register import read_clues
 from features.declared import declared_features
 from features.definition import load_features
 from features.online.row import RowMaker
 from features.online.store import OnlineStore
 from features.table import assembled, plain
+from governance.arrow_types import ARROW_TYPES
 
 KINDS = {"whole": "integer", "share": "number", "word": "string", "yes": "boolean", "day": "date"}
 CATEGORIES = ("whole", "word", "yes", "day")
