@@ -96,7 +96,7 @@ class QuickHttp(PatientHttp):
         )
         cycle.body, cycle.more_body = bytearray(reply.body), False
         cycle.message_event.set()
-        if self.cycle is reply:  # type: ignore[comparison-overlap]
+        if self.cycle is reply:
             self.cycle = cycle
         self._start_asgi_task(cycle, self.app)
 
