@@ -23,6 +23,7 @@ from governance.batch import Batch
 from governance.checks import literal, quoted
 from governance.contract import Contract
 from governance.engine import file_list
+from governance.staging import key_hash
 
 
 def settle(batch: Batch) -> int:
@@ -41,12 +42,6 @@ def settle(batch: Batch) -> int:
     )
     if not batch.parts:
         return 0
-    # Of each row that came its number and two hashes stay at hand.
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE arrivals AS
-        SELECT record_no, hash(row_digest) AS digest_hash, {key_hash(batch.contract)} AS key_hash
-        FROM laid_down
-    """)
     _drop(batch)
     [(dropped,)] = connection.execute("SELECT count(*) FROM dropped").fetchall()
     if batch.contract.primary_key and dropped < batch.last - batch.base:
@@ -66,12 +61,6 @@ def commit_rows(batch: Batch, table: Path, *, new: int) -> int:
         replaced.append(name)
     schema = pq.read_schema(parts[0].file)
     return tables.put_in(table, parts, schema, note, replaced)
-
-
-def key_hash(contract: Contract) -> str:
-    """SQL: 64 bits of the primary key, 0 where there is none."""
-    key = ", ".join(quoted(name) for name in contract.primary_key)
-    return f"hash({key})" if key else "0::UBIGINT"
 
 
 def _drop(batch: Batch) -> None:
