@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -21,20 +22,43 @@ REASON = pa.struct(
 BAD_ROWS = pa.schema([("row", pa.int64()), ("raw", pa.string()), ("reasons", pa.list_(REASON))])
 # (column, wanted, first row, its words: got and cure, how many)
 Told = tuple[str, str, int, str, str, int]
+Ints = npt.NDArray[np.int64]
 
 
 def of_checks(found: Sequence[Check], bad: pa.Table) -> pa.Table:
-    """Bad rows (BAD_ROWS) out of row, raw, `failed` (numbers of the checks that failed, from 1) and
-    `told` (what each of them looked at)."""
-    failed, told = (_whole(bad[name]) for name in ("failed", "told"))
-    kind = pc.subtract(pc.list_flatten(failed), 1)
-    got = pc.fill_null(shapes(pc.list_flatten(told)), "nothing")
-    column, wanted, cure = (
-        pa.array([getattr(check, part) for check in found], pa.string()).take(kind)
-        for part in ("column", "wanted", "cure")
+    """Bad rows (BAD_ROWS) out of `bad`: row, raw, for each check whether it failed (`failed:N`),
+    and what was given for each column (`given:NAME`, text)."""
+    flags = np.column_stack(
+        [_whole(bad[f"failed:{at}"]).to_numpy(zero_copy_only=False) for at in range(len(found))]
     )
-    counts = pc.list_value_length(failed).to_numpy(zero_copy_only=False)
-    return _bad_rows(bad["row"], bad["raw"], [column, wanted, got, cure], counts)
+    row, kind = np.nonzero(flags)
+    words = {
+        part: pa.array([getattr(check, part) for check in found], pa.string()).take(pa.array(kind))
+        for part in ("column", "wanted", "cure")
+    }
+    got = pc.fill_null(shapes(_looked_at(found, bad, row, kind)), "nothing")
+    reasons = [words["column"], words["wanted"], got, words["cure"]]
+    return _bad_rows(bad["row"], bad["raw"], reasons, flags.sum(axis=1))
+
+
+def _looked_at(found: Sequence[Check], bad: pa.Table, row: Ints, kind: Ints) -> pa.Array:
+    """What each failed check looked at; a computed column was given by nobody."""
+    columns = [check.column for check in found]
+    parts, places = [], []
+    for name in dict.fromkeys(columns):
+        at = np.flatnonzero(np.array([each == name for each in columns])[kind])
+        given_ = f"given:{name}"
+        known = given_ in bad.column_names
+        value = (
+            _whole(bad[given_]).take(pa.array(row[at])) if known else pa.nulls(len(at), pa.string())
+        )
+        parts.append(value)
+        places.append(at)
+    if not parts:
+        return pa.array([], pa.string())
+    order = np.empty(len(row), np.int64)
+    order[np.concatenate(places)] = np.arange(len(row))
+    return pa.concat_arrays(parts).take(pa.array(order))
 
 
 def of_spoilt(spoilt: pa.Table) -> pa.Table:
@@ -42,7 +66,7 @@ def of_spoilt(spoilt: pa.Table) -> pa.Table:
     words = [_whole(spoilt[name]) for name in ("wanted", "got", "cure")]
     column = pa.repeat(pa.scalar(""), len(spoilt))
     return _bad_rows(
-        spoilt["row"], spoilt["text"], [column, *words], np.ones(len(spoilt), np.int32)
+        spoilt["row"], spoilt["text"], [column, *words], np.ones(len(spoilt), np.int64)
     )
 
 
@@ -67,7 +91,7 @@ def told_of(rows: pa.Table) -> list[Told]:
 
 
 def _bad_rows(
-    row: pa.ChunkedArray, raw: pa.ChunkedArray, words: list[pa.Array], counts: np.ndarray
+    row: pa.ChunkedArray, raw: pa.ChunkedArray, words: list[pa.Array], counts: Ints
 ) -> pa.Table:
     ends = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     reasons = pa.ListArray.from_arrays(

@@ -69,8 +69,8 @@ class Compiled:
     """The queries for blocks of one shape, over `arrived_rows`, and the checks that they make.
 
     `judged`: the typed columns that are not stored as they came, happened_at, known_at, bad,
-    row_digest, key_hash. `failed`, over bad rows: row, raw (JSON of what came), numbers of the
-    checks that failed, from 1, and what each of them looked at.
+    row_digest, key_hash. `failed`, over bad rows: row, raw (JSON of what came), whether each check
+    failed, what was given for each column.
     """
 
     judged: str
@@ -231,17 +231,17 @@ def compiled(
 
 
 def _failed_sql(contract: Contract, found: list[Check], told: str) -> str:
-    """SELECT over bad rows: what failed, and what it looked at."""
-    failed = ", ".join(f"CASE WHEN {check.bad} THEN {at} END" for at, check in enumerate(found, 1))
-    sent = [column.name for column in _sent(contract)]
-    texts = ", ".join(f"{given(name)}::VARCHAR" for name in sent)
-    # Place 0 of a list is NULL: a computed column was given by nobody.
-    places = [sent.index(check.column) + 1 if check.column in sent else 0 for check in found]
-    looked_at = f"list_transform(failed, lambda k: [{texts}][{places}[k]])" if found else "[]"
-    return f"""
-        SELECT {SOURCE_ROW} AS row, to_json(arrived)::VARCHAR AS raw,
-               list_filter([{failed}], lambda x: x IS NOT NULL) AS failed, {looked_at} AS told
-        FROM ({told})"""
+    """SELECT over bad rows: which checks failed, and what was given."""
+    failed = "".join(
+        f", coalesce({check.bad}, false) AS {quoted(f'failed:{at}')}"
+        for at, check in enumerate(found)
+    )
+    texts = "".join(
+        f", {given(column.name)}::VARCHAR AS {given(column.name)}" for column in _sent(contract)
+    )
+    return (
+        f"SELECT {SOURCE_ROW} AS row, to_json(arrived)::VARCHAR AS raw{failed}{texts} FROM ({told})"
+    )
 
 
 def row_digest(contract: Contract, late: Collection[str] = ()) -> str:
