@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 
 # What a reader takes at once; as many as DuckDB writes.
 ROWS_OF_A_GROUP = 122_880
-# A column repeats itself where so many first rows have a quarter of different values, or fewer.
-LOOKED_AT, SHARE = 4096, 4
+# A column repeats itself where so many first rows have half as many different values, or fewer.
+LOOKED_AT, SHARE = 4096, 2
 
 
 def write_rows(

@@ -40,8 +40,20 @@ SPACE_BYTES = tuple(each.encode() for each in SPACES)
 SPACE = 32
 SEPARATOR = "chr(31)"
 FORMULA_BYTES = (b"=", b"(", b"|", b"!")
+# Bytes without one of which there is no character of UNSEEN; most Chinese text has none of them.
+UNSEEN_BYTES = (
+    b"\x7f",
+    b"\xc2",
+    b"\xd8\x9c",
+    b"\xe1\xa0\x8e",
+    b"\xe2\x80",
+    b"\xe2\x81",
+    b"\xef\xbb\xbf",
+    b"\xef\xbf",
+    b"\xf3\xa0",
+)
 # What the engine reads as part of a whole number and nobody else does: 1e3, 1.5, 0x1F, 1_000.
-NUMBER_BYTES = tuple(each.encode() for each in ".eExXbBoO_'")
+NUMBER_BYTES = tuple(each.encode() for each in ".eExXbB_'")
 BYTES_OF_A_DIGEST = 16
 # Before the name of a column: what was given, where that is not all that came.
 TRIMMED = "trimmed:"
@@ -151,7 +163,7 @@ def _look(buffer: pa.Buffer) -> Look:
         # Of ASCII a space is the least byte that anybody may see.
         spaces=bool(least <= SPACE) if ascii_ else any(each in text for each in SPACE_BYTES),
         formula=any(each in text for each in FORMULA_BYTES),
-        unseen=not ascii_ or bool(least < SPACE) or b"\x7f" in text,
+        unseen=bool(least < SPACE) or any(each in text for each in UNSEEN_BYTES),
         digits=bool(least > SPACE) and not any(each in text for each in NUMBER_BYTES),
     )
 
