@@ -19,7 +19,6 @@ import pyarrow.compute as pc
 
 from governance.block import SOURCE_ROW, SPACES, Block
 from governance.checks import (
-    MOST_DIGITS,
     SQL_TYPES,
     Check,
     Earliest,
@@ -33,27 +32,10 @@ from governance.checks import (
     typed_expression,
 )
 from governance.contract import Column, Contract, Reference
+from governance.looks import look_at
 from governance.reasons import of_checks
 
-# Bytes without which no value can begin or end with a space, or be a formula.
-SPACE_BYTES = tuple(each.encode() for each in SPACES)
-SPACE = 32
 SEPARATOR = "chr(31)"
-FORMULA_BYTES = (b"=", b"(", b"|", b"!")
-# Bytes without one of which there is no character of UNSEEN; most Chinese text has none of them.
-UNSEEN_BYTES = (
-    b"\x7f",
-    b"\xc2",
-    b"\xd8\x9c",
-    b"\xe1\xa0\x8e",
-    b"\xe2\x80",
-    b"\xe2\x81",
-    b"\xef\xbb\xbf",
-    b"\xef\xbf",
-    b"\xf3\xa0",
-)
-# What the engine reads as part of a whole number and nobody else does: 1e3, 1.5, 0x1F, 1_000.
-NUMBER_BYTES = tuple(each.encode() for each in ".eExXbB_'")
 BYTES_OF_A_DIGEST = 16
 # Before the name of a column: what was given, where that is not all that came.
 TRIMMED = "trimmed:"
@@ -143,31 +125,6 @@ class Judge:
             self.connection.unregister("arrived_rows")
 
 
-def look_at(column: pa.ChunkedArray) -> Look:
-    """What the bytes of a text column rule out; cheaper by far than asking every row."""
-    buffers = [chunk.buffers()[2] for chunk in column.chunks if len(chunk)]
-    looks = [_look(buffer) for buffer in buffers if buffer is not None and buffer.size]
-    longest = pc.max(pc.binary_length(column)).as_py() or 0
-    return Look(
-        spaces=any(each.spaces for each in looks),
-        formula=any(each.formula for each in looks),
-        unseen=any(each.unseen for each in looks),
-        digits=longest <= MOST_DIGITS and all(each.digits for each in looks),
-    )
-
-
-def _look(buffer: pa.Buffer) -> Look:
-    values, text = np.frombuffer(buffer, np.uint8), buffer.to_pybytes()
-    least, ascii_ = values.min(), text.isascii()
-    return Look(
-        # Of ASCII a space is the least byte that anybody may see.
-        spaces=bool(least <= SPACE) if ascii_ else any(each in text for each in SPACE_BYTES),
-        formula=any(each in text for each in FORMULA_BYTES),
-        unseen=bool(least < SPACE) or any(each in text for each in UNSEEN_BYTES),
-        digits=bool(least > SPACE) and not any(each in text for each in NUMBER_BYTES),
-    )
-
-
 def _trimmed(contract: Contract, rows: pa.Table) -> tuple[pa.Table, dict[str, Look]]:
     """The rows, what was given beside what came where it differs, and a look at each text column.
 
@@ -178,7 +135,7 @@ def _trimmed(contract: Contract, rows: pa.Table) -> tuple[pa.Table, dict[str, Lo
         at = rows.schema.get_field_index(column.name)
         if at >= 0 and pa.types.is_string(rows.schema.field(at).type):
             came = rows.column(at)
-            look = looks[column.name] = look_at(came)
+            look = looks[column.name] = look_at(came, column.type)
             text = pc.utf8_trim(came, characters=SPACES) if look.spaces else came
             empty = pc.equal(pc.binary_length(text), 0)
             if pc.any(empty).as_py():
