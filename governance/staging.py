@@ -62,9 +62,9 @@ class Judged:
 class Compiled:
     """The queries for blocks of one shape, over `arrived_rows`, and the checks that they make.
 
-    `judged`: the typed columns that are not stored as they came, happened_at, known_at, bad,
-    row_digest, key_hash. `failed`, over bad rows: row, raw (JSON of what came), whether each check
-    failed, what was given for each column.
+    `judged`: source_row, the typed columns that are not stored as they came, happened_at, known_at,
+    bad, row_digest, key_hash. `failed`, over bad rows: source_row, row, raw (JSON of what came),
+    whether each check failed, what was given for each column.
     """
 
     judged: str
@@ -120,7 +120,7 @@ class Judge:
     def _asked(self, query: str, rows: pa.Table) -> pa.Table:
         self.connection.register("arrived_rows", rows)
         try:
-            return self.connection.sql(query).to_arrow_table()
+            return _in_order(self.connection.sql(query).to_arrow_table())
         finally:
             self.connection.unregister("arrived_rows")
 
@@ -161,6 +161,13 @@ def _as_came(contract: Contract, schema: pa.Schema) -> list[str]:
     ]
 
 
+def _in_order(found: pa.Table) -> pa.Table:
+    """Rows by `source_row`, as in the block: the engine's threads may hand them out otherwise."""
+    rows = found[SOURCE_ROW].to_numpy()
+    in_order = bool((rows[1:] > rows[:-1]).all())
+    return found if in_order else found.take(pa.array(np.argsort(rows)))
+
+
 def _digests(told: pa.ChunkedArray, count: int) -> npt.NDArray[np.uint8]:
     """The digests of the good rows. As a number one has its last byte first."""
     chunks = [chunk.drop_null() for chunk in told.chunks]
@@ -182,21 +189,17 @@ def compiled(
     raw = [name for name in schema.names if name != SOURCE_ROW and not name.startswith(TRIMMED)]
     arrived = {name: schema.field(name).type for name in raw}
     found = checks(contract, arrived, looks, latest, earliest)
-    # A join may change the order of rows; without one they stay as they came.
-    joined = earliest is not None or not isinstance(contract.happened_at, str)
-    order = f"ORDER BY {SOURCE_ROW}" if joined else ""
     timed = _timed_sql(contract, schema.names, arrived, late or {}, looks)
     told = f"SELECT *, {earliest_sql(earliest)} FROM ({timed})"
     as_came = set(_as_came(contract, schema))
     typed = [quoted(each.name) for each in contract.columns if each.name not in as_came]
     digest = f"CASE WHEN NOT bad THEN {row_digest(contract, late or {})} END AS row_digest"
-    columns = ["happened_at", "known_at", *typed, "bad", digest]
+    columns = [SOURCE_ROW, "happened_at", "known_at", *typed, "bad", digest]
     judged = f"""
         SELECT {", ".join(columns)}, {key_hash(contract)} AS key_hash
         FROM (SELECT *, {bad_sql(found)} AS bad FROM ({told}))
-        {order}
     """
-    return Compiled(judged, f"{_failed_sql(contract, found, told)} {order}", found)
+    return Compiled(judged, _failed_sql(contract, found, told), found)
 
 
 def _failed_sql(contract: Contract, found: list[Check], told: str) -> str:
@@ -208,9 +211,10 @@ def _failed_sql(contract: Contract, found: list[Check], told: str) -> str:
     texts = "".join(
         f", {given(column.name)}::VARCHAR AS {given(column.name)}" for column in _sent(contract)
     )
-    return (
-        f"SELECT {SOURCE_ROW} AS row, to_json(arrived)::VARCHAR AS raw{failed}{texts} FROM ({told})"
-    )
+    return f"""
+        SELECT {SOURCE_ROW}, {SOURCE_ROW} AS row, to_json(arrived)::VARCHAR AS raw{failed}{texts}
+        FROM ({told})
+    """
 
 
 def row_digest(contract: Contract, late: Collection[str] = ()) -> str:
