@@ -30,6 +30,7 @@ def file(tmp_path: Path) -> Path:
 
 def taken_in(home: Home, file: Path, clock, monkeypatch, *, bytes_: int, threads: int) -> Receipt:
     monkeypatch.setattr(text_blocks, "BYTES_OF_A_BLOCK", bytes_)
+    monkeypatch.setattr(text_blocks, "BYTES_OF_A_PIECE", bytes_ // 4)
     monkeypatch.setenv("CLUES_THREADS", str(threads))
     return admit(home, "payments", [file], clock)
 
