@@ -124,14 +124,23 @@ WORDS: dict[str, tuple[str, str]] = {
     "month": ("月份", "Month"),
     "drift": ("输入漂移", "Drift of the inputs"),
     "drift_note": (
-        "最近评分的各项输入与学习时相比的稳定性指数（PSI）：0.1 以下稳定，0.25 以上已变。",
-        "Stability index (PSI) of newly scored inputs beside the training rows; above 0.25: moved.",
+        "这些月份发现的线索与学习所用线索，均按发现时的输入比较（PSI）。",
+        "Clues of these months beside the training rows, each as it was raised (PSI).",
     ),
-    "no_drift": ("没有可比的训练集或评分。", "No training set or no scores to compare."),
+    "usual_note": (
+        "达到 0.25 且超过惯常幅度（偶然波动，或学习期间自身的波动）为已变。",
+        "Moved: from 0.25 on, and beyond what is usual: by chance, or among the training rows.",
+    ),
+    "usual": ("惯常幅度", "Usual"),
+    "no_drift": ("没有可比的训练集或线索。", "No training set or no clues to compare."),
     "feature": ("特征", "Feature"),
     "steady": ("稳定", "steady"),
     "moving": ("略变", "moving"),
     "moved": ("已变", "moved"),
+    "scored_note": (
+        "本页只计有评分的线索（输入漂移除外）；办案指挥页的监督模型成效计入登记的全部线索。",
+        "This page counts clues that have a score (drift aside); the command page the register.",
+    ),
     "months_note": (
         "最新线索所在月及此前 11 个月的线索",
         "Twelve months of clues, up to the newest",
