@@ -237,8 +237,8 @@ def row_digest(contract: Contract, late: Collection[str] = ()) -> str:
         for name in sorted(late)
     ]
     # As a number it is quicker than as hexadecimal text; see _digests for its order.
-    told = ", ".join([f", {SEPARATOR}, ".join(values), *told])
-    return f"md5_number(concat({told}))::UUID::BLOB"
+    whole = ", ".join([f", {SEPARATOR}, ".join(values), *told])
+    return f"md5_number(concat({whole}))::UUID::BLOB"
 
 
 def key_hash(contract: Contract) -> str:
