@@ -34,6 +34,17 @@ WORDS: dict[str, tuple[str, str]] = {
     "why_given": ("理由", "Why"),
     "figures": ("测试结果", "Figures on its test"),
     "figure": ("指标", "Figure"),
+    "judged_on": ("测试所用", "Judged on"),
+    "with_word": ("条有结论", "with an outcome"),
+    "judged_on_note": (
+        "各评分器用各自的测试线索评价，时段不同则不可直接比较；与现行评分器在同一批线索上的比较见其页面。",
+        "Each on its own test: those of other months do not compare. Its page has both on one.",
+    ),
+    "other_tests": (
+        "两者的测试线索不同，以下数字不可直接比较。",
+        "They were judged on different tests: these figures do not compare.",
+    ),
+    "together": ("同一批线索上与现行评分器比较", "Beside the champion, on the same clues"),
     "this_one": ("本评分器", "this one"),
     "better_one": ("更好", "better"),
     "worse_one": ("较差", "worse"),
