@@ -16,7 +16,7 @@ from serving.console import deciding, dispatching, moves, records, sign_in, spli
 from serving.console.clue import clue_told, further_told
 from serving.console.evidence import said_by
 from serving.console.page import FOLDER, HEADERS, page, refused
-from serving.console.work_list import Asked, choices, work_list
+from serving.console.work_list import Asked, choices, rows_of, work_list
 from serving.routes.clues import evidence_for
 
 router = APIRouter(include_in_schema=False)
@@ -57,9 +57,11 @@ def queue(
         listed = work_list(service, who, asked)
     except CluesError as error:
         return refused(request, language, error)
+    rows = rows_of(service, listed, language)
     return page(
-        request, "queue.html", language, asked=asked, listed=listed, **choices(service, who)
-    )
+        request, "queue.html", language, asked=asked, listed=listed, rows=rows,
+        **choices(service, who),
+    )  # fmt: skip
 
 
 @router.get("/console/clues/{clue_id}")
