@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from dispatch.life_cycle import OPEN, STATES, State
-from dispatch.kept_queue import one_of
 from dispatch.oversight import TO_ACCEPT, TO_VERIFY
 from dispatch.queue_reading import OFFICES_APART
 from scoring.ledger import clue_states
-from scoring.ledger.reading import Written, reading
+from scoring.ledger.reading import Written, one_of, reading
 
 IN_HAND: tuple[State, ...] = ("dispatched", "accepted", "verifying", "supplement")
 ENDED: tuple[State, ...] = tuple(state for state in STATES if state not in OPEN)
@@ -46,47 +45,39 @@ def read_in_hand(
     Ended ones come newest first. `models`: of these supervision models only. `overdue_at`: only
     those that missed their deadline then. `start`: after so many.
     """
-    values: dict[str, Any] = {"limit": limit, "start": start}
-    for name, given in (("state", states), ("office", offices or ()), ("model", models or ())):
-        values |= {f"{name}_{at}": each for at, each in enumerate(given)}
-    if overdue_at is not None:
-        values["overdue_at"] = overdue_at
+    few = offices is not None and len(offices) <= OFFICES_APART
     statement = _found(
         ledger.dialect,
-        len(states),
-        None if offices is None else len(offices),
-        None if models is None else len(models),
-        not set(states) & set(OPEN),
+        tuple(states),
+        None if offices is None else few,
+        models is not None,
         overdue_at is not None,
     )
+    given = {"offices": offices, "models": models, "overdue_at": overdue_at}
+    values = {name: value for name, value in given.items() if value is not None}
+    values |= {"limit": limit, "start": start}
     with reading(ledger) as read:
         return list(map(InHand._make, read(statement, values)))
 
 
 @lru_cache(maxsize=256)
 def _found(
-    dialect: sa.Dialect,
-    states: int,
-    offices: int | None,
-    models: int | None,
-    ended: bool,
-    overdue: bool,
+    dialect: sa.Dialect, states: tuple[str, ...], few: bool | None, of_models: bool, overdue: bool
 ) -> Written:
-    """The clues asked for; built once for each form."""
-    c = clue_states.c
+    """The clues asked for; built once for each form. `few`: whether the offices are; None: all."""
+    c, ended = clue_states.c, not set(states) & set(OPEN)
     due = sa.case(
         (c.state.in_(_named(TO_ACCEPT)), c.accept_until),
         (c.state.in_(_named(TO_VERIFY)), c.verify_until),
     )
     columns = [c[name] for name in InHand._fields[:-1]]
-    query = sa.select(*columns, due.label("due")).where(one_of(c.state, "state", states))
-    if offices is not None:
+    query = sa.select(*columns, due.label("due")).where(c.state.in_(_named(states)))
+    if few is not None:
         # Few clues are in hand and many wait: found by state, of few offices by those too.
-        by_state = not ended and offices > OFFICES_APART
-        own: Any = sa.func.coalesce(c.office_id, "", type_=c.office_id.type)
-        query = query.where(one_of(own if by_state else c.office_id, "office", offices))
-    if models is not None:
-        query = query.where(one_of(c.supervision_model, "model", models))
+        own = c.office_id if ended or few else sa.func.coalesce(c.office_id, "")
+        query = query.where(one_of(dialect, own, "offices"))
+    if of_models:
+        query = query.where(one_of(dialect, c.supervision_model, "models"))
     if overdue:
         query = query.where(due < sa.bindparam("overdue_at", type_=sa.DateTime))
     order = [c.since.desc(), c.clue_id] if ended else [due.is_(None), due, c.clue_id]

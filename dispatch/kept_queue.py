@@ -30,7 +30,7 @@ from scoring.ledger import (
     scores_given,
     writing,
 )
-from scoring.ledger.reading import Read, Written, reading
+from scoring.ledger.reading import Read, Written, one_of, reading
 from scoring.ledger.tables import audit, audit_head
 
 ROWS_AT_ONCE = 2_000
@@ -99,38 +99,27 @@ class Kept:
 
 def read_kept(read: Read, dialect: sa.Dialect, offices: Collection[str] | None) -> Kept:
     """What is kept of some offices (None: all)."""
-    names = () if offices is None else offices
-    values = {f"office_{at}": name for at, name in enumerate(names)}
-    head, *mark, stale, total, within = read(
-        _kept(dialect, None if offices is None else len(offices)), values
-    )[0]
+    values = {} if offices is None else {"offices": offices}
+    head, *mark, stale, total, within = read(_kept(dialect, offices is None), values)[0]
     return Kept(head, tuple(mark), int(stale), int(total), int(within))
 
 
-@lru_cache(maxsize=64)
-def _kept(dialect: sa.Dialect, offices: int | None) -> Written:
-    """Asked for every page: built once for each number of offices."""
+@lru_cache(maxsize=8)
+def _kept(dialect: sa.Dialect, of_all: bool) -> Written:
+    """Asked for every page: built once."""
     none = sa.literal_column("0")
     own = sa.select(
         sa.func.coalesce(sa.func.sum(sa.case((queue_offices.c.stale, 1), else_=0)), none),
         sa.func.coalesce(sa.func.sum(queue_offices.c.total), none),
         sa.func.coalesce(sa.func.sum(queue_offices.c.within), none),
     )
-    if offices is not None:
-        own = own.where(one_of(queue_offices.c.office_id, "office", offices))
+    if not of_all:
+        own = own.where(one_of(dialect, queue_offices.c.office_id, "offices"))
     mark = queue_mark.c
-    joined = audit_head.outerjoin(queue_mark, mark.mark_id == MARK).join(
-        counted := own.subquery("counted"), sa.true()
-    )
+    counted = own.subquery("counted")
+    joined = audit_head.outerjoin(queue_mark, mark.mark_id == MARK).join(counted, sa.true())
     query = sa.select(audit_head.c.seq, mark.seq, mark.week, mark.ends, *counted.c)
     return Written(query.select_from(joined), dialect)
-
-
-def one_of(column: sa.Column[Any], name: str, count: int) -> sa.ColumnElement[bool]:
-    """Whether it is one of `count` values, `name_0` and so on."""
-    if not count:
-        return sa.false()
-    return column.in_([sa.bindparam(f"{name}_{at}", type_=column.type) for at in range(count)])
 
 
 def _mark_stale(ledger: sa.Engine, week: str, ends: Ends) -> None:

@@ -18,12 +18,12 @@ import orjson
 import sqlalchemy as sa
 
 from base.errors import Refused
-from dispatch.kept_queue import one_of, read_kept
+from dispatch.kept_queue import read_kept
 from scoring.ledger import clue_states, queue_places, scores_given
-from scoring.ledger.reading import Read, Written, reading
+from scoring.ledger.reading import Read, Written, one_of, reading
 
 # Up to so many offices each is looked up in its own index; beyond, one index over all is faster.
-OFFICES_APART = 40
+OFFICES_APART, TOGETHER = 40, -1
 KEY = ("below", "minus_value", "clue_id")
 ORDERED = [queue_places.c[name] for name in KEY]
 # What is told of each row beside its place: the scorer of the score that the clue waits with, or
@@ -105,33 +105,33 @@ def _read(
 ) -> tuple[Sequence[str], Rows]:
     """The names of the columns, and the next `count` rows."""
     values: dict[str, Any] = {"count": count}
-    apart = together = 0
+    looked = 0
     if offices is not None:
-        apart = len(offices)
-        if apart > OFFICES_APART:
-            apart, together = 0, apart
-        values |= {f"office_{at}": name for at, name in enumerate(offices)}
+        looked = _looked_up(dialect, len(offices))
+        if looked == TOGETHER:
+            values["offices"] = offices
+        values |= {f"office_{at}": name for at, name in zip(range(looked), offices)}
     if after is not None:
         values |= {f"after_{name}": value for name, value in zip(KEY, after, strict=True)}
     if models is not None:
-        values |= {f"model_{at}": name for at, name in enumerate(models)}
-    of_models = None if models is None else len(models)
-    page = _page(dialect, apart, together, after is not None, of_models, beside)
-    nothing = offices is not None and not offices
-    return page.columns, [] if nothing else read(page, values)
+        values["models"] = models
+    page = _page(dialect, looked, after is not None, models is not None, beside)
+    return page.columns, read(page, values)
+
+
+def _looked_up(dialect: sa.Dialect, offices: int) -> int:
+    """How many are each looked up in the index of offices, and merged. SQLite does so by itself:
+    of an office it reads no further than the page could go."""
+    by_itself = dialect.name == "sqlite" and offices > 1
+    return TOGETHER if by_itself or not 0 < offices <= OFFICES_APART else offices
 
 
 @lru_cache(maxsize=256)
 def _page(
-    dialect: sa.Dialect,
-    apart: int,
-    together: int,
-    goes_on: bool,
-    of_models: int | None,
-    beside: Beside,
+    dialect: sa.Dialect, looked: int, goes_on: bool, of_models: bool, beside: Beside
 ) -> Written:
     """The next rows with what is told beside them; built once for each form."""
-    page = _places(apart, together, goes_on, of_models).subquery("page")
+    page = _places(dialect, looked, goes_on, of_models).subquery("page")
     if beside == "scorer":
         names = [column.name for column in page.c if column.name != "score_id"]
         told: Any = scores_given.c.scorer
@@ -145,26 +145,24 @@ def _page(
     return Written(sa.select(*columns, told).select_from(joined).order_by(*order), dialect)
 
 
-def _places(
-    apart: int, together: int, goes_on: bool, of_models: int | None
-) -> sa.Select[Any]:
-    """The next rows of the kept ranking. `apart`: of how many offices, each looked up in its own
-    index and merged; `together`: of how many by one index over all; both 0: of all."""
+def _places(dialect: sa.Dialect, looked: int, goes_on: bool, of_models: bool) -> sa.Select[Any]:
+    """The next rows of the kept ranking. `looked`: of how many offices, each looked up in its own
+    index and merged; 0: of all; TOGETHER: of those in a list."""
     count = sa.bindparam("count", type_=sa.Integer)
     plain = sa.select(queue_places)
-    if of_models is not None:
-        plain = plain.where(one_of(queue_places.c.supervision_model, "model", of_models))
+    if of_models:
+        plain = plain.where(one_of(dialect, queue_places.c.supervision_model, "models"))
     if goes_on:
         after = [sa.bindparam(f"after_{each.name}", type_=each.type) for each in ORDERED]
         plain = plain.where(sa.tuple_(*ORDERED) > sa.tuple_(*after))
     plain = plain.order_by(*ORDERED).limit(count)
     own = queue_places.c.office_id
-    if together:
-        return plain.where(one_of(own, "office", together))
-    if apart == 0:
+    if looked == 0:
         return plain
-    each_own = [plain.where(own == sa.bindparam(f"office_{at}")) for at in range(apart)]
-    if apart == 1:
+    if looked == TOGETHER:
+        return plain.where(one_of(dialect, own, "offices"))
+    each_own = [plain.where(own == sa.bindparam(f"office_{at}")) for at in range(looked)]
+    if looked == 1:
         return each_own[0]
     # An ORDER BY within a UNION must stand in a subquery on SQLite.
     merged = sa.union_all(*(sa.select(each.subquery()) for each in each_own)).subquery()

@@ -6,13 +6,14 @@ import gc
 from functools import partial
 
 from fastapi import Depends, FastAPI
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from base.settings import Settings
 from governance.home import Home
 from scoring.alias import move_in_own_process
 from serving.access import authorised, require_declared
 from serving.console import pages
+from serving.console.quick_queue import QuickQueue
 from serving.headers import SafeHeaders
 from serving.logs import set_up_logs
 from serving.openapi import describe
@@ -49,12 +50,12 @@ ROOMS = (
 
 
 class Application(FastAPI):
-    """The routes, and before them the quick way of the one that machines call all day."""
+    """The routes, and before them the quick ways of those that are called all day."""
 
-    quick: QuickScores | None = None
+    quick: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Whatever the quick way does not answer comes back to the routes."""
+        """Whatever the quick ways do not answer comes back to the routes."""
         if self.quick is None:
             await super().__call__(scope, receive, send)
         else:
@@ -79,7 +80,8 @@ def create_app(home: Home) -> FastAPI:
     for room in ROOMS:
         app.include_router(room.router)
     require_declared(app)
-    app.quick = QuickScores(super(Application, app).__call__, app.state.service, tracer)
+    quick_scores = QuickScores(super(Application, app).__call__, app.state.service, tracer)
+    app.quick = QuickQueue(quick_scores, app, app.state.service.settings.hsts_seconds, tracer)
     return app
 
 

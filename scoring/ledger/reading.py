@@ -13,13 +13,40 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 Process = Callable[[Any], Any]
 
 
+class Listed(sa.types.TypeDecorator[Any]):
+    """Many texts as one value: PostgreSQL's array, SQLite's JSON."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+        """How the database takes it."""
+        return dialect.type_descriptor(
+            sa.String() if dialect.name == "sqlite" else postgresql.ARRAY(sa.String())
+        )
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
+        """As its driver takes it."""
+        return orjson.dumps(list(value)).decode() if dialect.name == "sqlite" else list(value)
+
+
+def one_of(dialect: sa.Dialect, column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
+    """Whether it is one of the texts given as `name`, however many there are."""
+    given = sa.bindparam(name, type_=Listed())
+    if dialect.name == "sqlite":
+        return column.in_(sa.select(sa.func.json_each(given).table_valued("value").c.value))
+    return column == sa.any_(given)
+
+
 class Written:
-    """A SELECT as text for one database. Its values are plain bind parameters (no lists)."""
+    """A SELECT as text for one database. Its values are plain bind parameters; for lists `one_of`."""
 
     def __init__(self, query: sa.Select[Any], dialect: sa.Dialect) -> None:
         told = query.compile(dialect=dialect)

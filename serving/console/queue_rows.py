@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from markupsafe import Markup, escape
 
@@ -36,13 +37,18 @@ class Titles(dict[str | None, str]):
         return told
 
 
+@lru_cache
+def states_titled(language: Language) -> dict[str, dict[str, str]]:
+    """The words of states, in the form of titles."""
+    return {name: {language: word} for name, word in said_in(language)["states"].items()}
+
+
 def titles_of(service: Service, language: Language) -> tuple[Titles, Titles, Titles]:
     """Of supervision models, offices and states."""
-    states = said_in(language)["states"]
     return (
         Titles(service.model_titles, language, str(None)),
         Titles(service.office_titles, language, NONE),
-        Titles({name: {language: word} for name, word in states.items()}, language, ""),
+        Titles(states_titled(language), language, ""),
     )
 
 
@@ -51,15 +57,27 @@ def waiting_rows(
 ) -> Markup:
     """Rows of the ranking, with the line where this week's capacity ends. `after_within`: whether
     nothing before them was below it."""
-    words = {name: escape(word) for name, word in said_in(language)["words"].items()}
+    words = said_in(language)["words"]
     models, offices, states = titles_of(service, language)
-    line = f'<tr class="line"><td colspan="7">{words["line"]}</td></tr>\n'
+    line = f'<tr class="line"><td colspan="7">{escape(words["line"])}</td></tr>\n'
     within, floor, drawn = (
-        f'<span class="badge{lot}">{words[name]}</span>'
+        f'<span class="badge{lot}">{escape(words[name])}</span>'
         for name, lot in (("within", ""), ("floor", " lot"), ("exploration", " lot"))
     )
     parts, above = [], after_within
-    for clue_id, below, _, rank, office, model, raised, probability, by_lot, of_floor, state in rows:
+    for (
+        clue_id,
+        below,
+        _,
+        rank,
+        office,
+        model,
+        raised,
+        probability,
+        by_lot,
+        of_floor,
+        state,
+    ) in rows:
         if below and above:
             parts.append(line)
         above = not below

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
 
+from fastapi import Request
 from markupsafe import Markup
 
 from base.bilingual import Language
 from dispatch.in_hand import ENDED, IN_HAND, InHand, read_in_hand
 from dispatch.queue_reading import Shown, read_cursor
+from serving.access import service_of
+from serving.console.page import filled_in, part
 from serving.console.queue_rows import in_hand_rows, waiting_rows
 from serving.principal import Principal
 from serving.queue import asked_models, no_such, shown_page, visible_offices
@@ -26,6 +29,7 @@ STATES_SHOWN: dict[str, tuple[str, ...]] = {
     **{state: (state,) for state in IN_HAND},
 }
 ROWS = 50
+PARTS_KEPT = 256
 
 
 @dataclass(frozen=True)
@@ -62,9 +66,7 @@ class WorkList:
     after_within: bool = False
 
 
-def work_list(
-    service: Service, who: Principal, asked: Asked, *, at_once: bool = False
-) -> WorkList:
+def work_list(service: Service, who: Principal, asked: Asked, *, at_once: bool = False) -> WorkList:
     """Raises UnfitMessage for a view, office, supervision model or function that there is not.
     `at_once`: raises NotReady where the kept ranking has to be made again first."""
     models = asked_models(service, asked.model, asked.function)
@@ -90,15 +92,11 @@ def _waiting(
     service: Service, who: Principal, asked: Asked, models: frozenset[str] | None, at_once: bool
 ) -> WorkList:
     office, cursor = asked.office or None, asked.cursor
-    kept, rows, following = shown_page(
-        service, who, office, ROWS, cursor, models, at_once=at_once
-    )
+    kept, rows, following = shown_page(service, who, office, ROWS, cursor, models, at_once=at_once)
     more = {**asked.kept, "cursor": following} if following else None
     # A first page may begin below the line, too: this week's hands are all given out.
     after_within = cursor is None or read_cursor(cursor)[0] == 0
-    return WorkList(
-        more, rows, total=kept.total, capacity=kept.within, after_within=after_within
-    )
+    return WorkList(more, rows, total=kept.total, capacity=kept.within, after_within=after_within)
 
 
 def rows_of(service: Service, listed: WorkList, language: Language) -> Markup:
@@ -106,6 +104,35 @@ def rows_of(service: Service, listed: WorkList, language: Language) -> Markup:
     if listed.in_hand:
         return in_hand_rows(service, listed.in_hand, language, listed.now)
     return waiting_rows(service, listed.waiting, language, listed.after_within)
+
+
+def queue_text(
+    request: Request, who: Principal, asked: Asked, language: Language, *, at_once: bool = False
+) -> str:
+    """The page. Raises what `work_list` raises."""
+    service = service_of(request)
+    listed = work_list(service, who, asked, at_once=at_once)
+    return filled_in(
+        request,
+        "queue.html",
+        language,
+        asked=asked,
+        listed=listed,
+        rows=rows_of(service, listed, language),
+        filters=filters(service, who, asked, language),
+    )
+
+
+def filters(service: Service, who: Principal, asked: Asked, language: Language) -> Markup:
+    """The form above the table, of what was found fit; kept, for it is the same all day."""
+    chosen = (language, who.offices, asked.view, asked.office, asked.function, asked.model)
+    known = service.page_parts.get(chosen)
+    if known is None:
+        if len(service.page_parts) >= PARTS_KEPT:
+            service.page_parts.clear()
+        known = part("queue_filters.html", language, asked=asked, **choices(service, who))
+        service.page_parts[chosen] = known
+    return known
 
 
 def choices(service: Service, who: Principal) -> dict[str, Any]:
