@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -54,7 +54,7 @@ def read_in_hand(
         overdue_at is not None,
     )
     given = {"offices": offices, "models": models, "overdue_at": overdue_at}
-    values = {name: value for name, value in given.items() if value is not None}
+    values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     values |= {"limit": limit, "start": start}
     with reading(ledger) as read:
         return list(map(InHand._make, read(statement, values)))

@@ -107,7 +107,7 @@ def read_kept(read: Read, dialect: sa.Dialect, offices: Collection[str] | None) 
 @lru_cache(maxsize=8)
 def _kept(dialect: sa.Dialect, of_all: bool) -> Written:
     """Asked for every page: built once."""
-    none = sa.literal_column("0")
+    none: sa.ColumnElement[int] = sa.literal_column("0", sa.Integer)
     own = sa.select(
         sa.func.coalesce(sa.func.sum(sa.case((queue_offices.c.stale, 1), else_=0)), none),
         sa.func.coalesce(sa.func.sum(queue_offices.c.total), none),

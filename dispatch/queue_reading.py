@@ -110,7 +110,8 @@ def _read(
         looked = _looked_up(dialect, len(offices))
         if looked == TOGETHER:
             values["offices"] = offices
-        values |= {f"office_{at}": name for at, name in zip(range(looked), offices)}
+        else:
+            values |= {f"office_{at}": name for at, name in enumerate(offices)}
     if after is not None:
         values |= {f"after_{name}": value for name, value in zip(KEY, after, strict=True)}
     if models is not None:

@@ -7,7 +7,7 @@ too long is refused at the next page, on every worker.
 from __future__ import annotations
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 
 import sqlalchemy as sa

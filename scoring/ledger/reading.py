@@ -1,4 +1,4 @@
-"""Reading what a page asks: statements written out once, run by the driver, outside any transaction.
+"""Reading what a page asks: statements written out once and run by the driver, in no transaction.
 
 SQLAlchemy looks each statement up anew and begins and ends a transaction around it, which on
 PostgreSQL is two more ways to the server and back: of a page's short questions that is most of the
@@ -46,7 +46,7 @@ def one_of(dialect: sa.Dialect, column: sa.ColumnElement[Any], name: str) -> sa.
 
 
 class Written:
-    """A SELECT as text for one database. Its values are plain bind parameters; for lists `one_of`."""
+    """A SELECT as text for one database, its values one bind parameter each (lists: `one_of`)."""
 
     def __init__(self, query: sa.Select[Any], dialect: sa.Dialect) -> None:
         told = query.compile(dialect=dialect)

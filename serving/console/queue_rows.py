@@ -19,20 +19,21 @@ from serving.console.page import DAY, said_in
 from serving.service import Service
 
 NONE = "—"
+Absent = Mapping[str | None, str]
 
 
 class Titles(dict[str | None, str]):
-    """Name -> its title in one language; for what has none the name itself; escaped."""
+    """Name -> its title in one language, else what stands for it, else the name itself; escaped."""
 
     def __init__(
-        self, titles: Mapping[str, Mapping[str, str]], language: Language, absent: str
+        self, titles: Mapping[str, Mapping[str, str]], language: Language, absent: Absent
     ) -> None:
         super().__init__()
         self._titles, self._language, self._absent = titles, language, absent
 
     def __missing__(self, name: str | None) -> str:
         title = self._titles.get(str(name))
-        told = str(escape(title[self._language] if title else name or self._absent))
+        told = str(escape(title[self._language] if title else self._absent.get(name, name)))
         self[name] = told
         return told
 
@@ -46,9 +47,9 @@ def states_titled(language: Language) -> dict[str, dict[str, str]]:
 def titles_of(service: Service, language: Language) -> tuple[Titles, Titles, Titles]:
     """Of supervision models, offices and states."""
     return (
-        Titles(service.model_titles, language, str(None)),
-        Titles(service.office_titles, language, NONE),
-        Titles(states_titled(language), language, ""),
+        Titles(service.model_titles, language, {}),
+        Titles(service.office_titles, language, {None: NONE, "": NONE}),
+        Titles(states_titled(language), language, {}),
     )
 
 
