@@ -21,7 +21,6 @@ from base.declared import load_declared
 from base.errors import CluesError, Fault, NotFound, Refused, nearest
 from clues.sandbox import Sandbox
 from clues.supervision import SupervisionModel
-from governance.checks import quoted
 from governance.contract import Column, Contract, Reference
 from governance.engine import connect
 from governance.jurisdiction import Jurisdiction
@@ -190,18 +189,22 @@ def _judged(
         judge.register("referred_rows", _referred(contract.happened_at, others, where))
         times = referred_times_sql(contract.happened_at, "referred_rows")
         judge.execute(f"CREATE OR REPLACE TEMP TABLE referred_times AS {times}")
-    for block in from_table(where, pa.table(texts)).blocks():
-        Judge(judge, loose).judge(block)
-    bad = judge.execute("SELECT source_row, reasons FROM bad_judged").fetchall()
-    told = [(f"{where} {row}: {each['column']}", each) for row, reasons in bad for each in reasons]
+    [block] = from_table(where, pa.table(texts)).blocks()
+    desk = Judge(judge, loose)
+    judged = desk.judge(block)
+    told = [
+        (f"{where} {row['row']}: {each['column']}", each)
+        for row in desk.told(judged).to_pylist()
+        for each in row["reasons"]
+    ]
     faults += [Fault(each["wanted"], "another value", each["cure"], place) for place, each in told]
     places = {place for place, _ in told}
-    faults += [each for each in _timeless(judge, contract, where) if each.where not in places]
+    faults += [
+        each for each in _timeless(judged.typed, contract, where) if each.where not in places
+    ]
     if faults:
         raise Refused.gather(faults)
-    names = ", ".join(quoted(column.name) for column in contract.columns)
-    typed = f"SELECT happened_at, known_at, {names} FROM judged ORDER BY source_row"
-    return judge.sql(typed).to_arrow_table()
+    return judged.typed
 
 
 def _texts(
@@ -227,9 +230,7 @@ def _referred(reference: Reference, others: Mapping[str, pa.Table], where: str) 
     return others[reference.record_set]
 
 
-def _timeless(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, where: str
-) -> Iterator[Fault]:
+def _timeless(typed: pa.Table, contract: Contract, where: str) -> Iterator[Fault]:
     """A record without its times is never seen: the example would find nothing, and say nothing.
     Each column that is missing for them is told."""
     happened = contract.happened_at
@@ -237,11 +238,10 @@ def _timeless(
         (happened if isinstance(happened, str) else happened.by): "when it happened",
         **({contract.known_at: "when it was known"} if contract.known_at else {}),
     }
-    empty = ", ".join(f"{quoted(name)} IS NULL" for name in columns)
-    asked = f"SELECT source_row, [{empty}] FROM judged ORDER BY source_row"
-    for row, missing in connection.execute(asked).fetchall():
-        for (name, says), absent in zip(columns.items(), missing, strict=True):
-            if absent:
+    rows = typed.select(list(columns)).to_pylist()
+    for row, values in enumerate(rows, start=1):
+        for name, says in columns.items():
+            if values[name] is None:
                 wanted, got = f"the column {name}, which says {says}", "nothing"
                 cure = f"give {name}: a record without its times is never seen"
                 yield Fault(wanted, got, cure, f"{where} {row}: {name}")

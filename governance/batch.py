@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from base.errors import Fault
@@ -23,6 +24,11 @@ from governance.engine import file_list
 from governance.reading import empty_view
 
 REFUSED_TOLD = 10_000
+ARRIVALS = """
+    CREATE OR REPLACE TEMP TABLE arrivals (
+        record_no BIGINT, digest_hash UBIGINT, key_hash UBIGINT
+    )
+"""
 
 
 @dataclass
@@ -77,6 +83,7 @@ class Batch:
         empty = f"SELECT *, NULL::BLOB AS row_digest FROM ({empty_view(contract)})"
         held = f"SELECT * FROM {file_list(stored)}" if stored else empty
         connection.execute(f"CREATE OR REPLACE TEMP VIEW stored AS {held}")
+        connection.execute(ARRIVALS)
         [(last,)] = connection.execute("SELECT coalesce(max(record_no), 0) FROM stored").fetchall()
         self.base = self.last = max(int(last), last_number)
 
@@ -86,11 +93,20 @@ class Batch:
         if laid.good is not None:
             self.parts.append(laid.good)
             self.last += laid.good.rows
+            self._arrived(laid.marks)
         if laid.bad is not None:
             self.quarantined.append(laid.bad)
             self.bad += laid.bad.rows
             for told in laid.told:
                 kinds.add(*told)
+
+    def _arrived(self, marks: pa.Table) -> None:
+        """Of each row that came its number and two hashes stay at hand."""
+        self.connection.register("marks", marks)
+        self.connection.execute(
+            "INSERT INTO arrivals SELECT record_no, hash(row_digest), key_hash FROM marks"
+        )
+        self.connection.unregister("marks")
 
     def refused(self) -> list[tuple[int, list[dict[str, str]]]]:
         """Row number and reasons of the bad rows, of many the first."""

@@ -43,6 +43,14 @@ class Block:
         return self.rows.num_rows + self.spoilt.num_rows
 
 
+def joined(blocks: Sequence[Block]) -> Block:
+    """Blocks of the same columns as one, in their order."""
+    return Block(
+        pa.concat_tables([block.rows for block in blocks]),
+        pa.concat_tables([block.spoilt for block in blocks]),
+    )
+
+
 @dataclass
 class Source:
     """One file, to be read in blocks. `notices` fill up while it is read."""

@@ -22,7 +22,8 @@ SQL_TYPES = {
     "timestamp": "TIMESTAMP",
     "boolean": "BOOLEAN",
 }
-INTEGER_TEXT = r"[+-]?[0-9]{1,18}"
+MOST_DIGITS = 18
+INTEGER_TEXT = rf"[+-]?[0-9]{{1,{MOST_DIGITS}}}"
 NUMBER_TEXT = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
 ISO_FORMS = {
     "date": ("%Y-%m-%d",),
@@ -65,11 +66,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Look:
-    """What the values of a text column may hold, by a look at all their bytes at once."""
+    """What the values of a text column may hold, by a look at all their bytes at once.
+
+    `digits`: of whole numbers they have only such as are written in at most 18 digits.
+    """
 
     spaces: bool = True
     formula: bool = True
     unseen: bool = True
+    digits: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,13 +117,13 @@ def given(name: str) -> str:
     return quoted(f"given:{name}")
 
 
-def typed_expression(column: Column, arrived: pa.DataType | None) -> str:
+def typed_expression(column: Column, arrived: pa.DataType | None, look: Look | None = None) -> str:
     """SQL over the given value: the column's typed value, or NULL where it has not its form."""
     kind, value = SQL_TYPES[column.type], given(column.name)
     if arrived is None or pa.types.is_null(arrived):
         return f"NULL::{kind}"
     if pa.types.is_string(arrived):
-        return _from_text(column, value)
+        return _from_text(column, value, look or Look())
     if not convertible(arrived, column):
         return f"NULL::{kind}"
     if column.type == "integer" and pa.types.is_floating(arrived):
@@ -150,7 +155,7 @@ def convertible(arrived: pa.DataType, column: Column) -> bool:
     return not types.is_floating(arrived)
 
 
-def _from_text(column: Column, text: str) -> str:
+def _from_text(column: Column, text: str, look: Look) -> str:
     if column.type == "string":
         return text
     if column.type in ("date", "timestamp"):
@@ -168,6 +173,8 @@ def _from_text(column: Column, text: str) -> str:
         )
     form = INTEGER_TEXT if column.type == "integer" else NUMBER_TEXT
     cast = f"TRY_CAST({text} AS {SQL_TYPES[column.type]})"
+    if column.type == "integer" and look.digits:
+        return cast
     if column.type == "integer":
         return f"CASE WHEN regexp_full_match({text}, '{form}') THEN {cast} END"
     return (
@@ -232,7 +239,8 @@ def _text_checks(name: str, typed: str, look: Look) -> list[Check]:
     """What looks like one text and is another, and what a spreadsheet would run."""
     found = []
     if look.formula:
-        bad = f"regexp_matches({typed}, {literal(FORMULA)})"
+        # All four beginnings stand before the letters: most values need no closer look.
+        bad = f"{typed} < 'A' AND regexp_matches({typed}, {literal(FORMULA)})"
         found.append(Check(name, bad, "text, not a formula", "export values, not formulas"))
     if look.unseen:
         bad = f"regexp_matches({typed}, {literal(UNSEEN)})"

@@ -22,7 +22,9 @@ from governance import tables
 from governance.batch import Batch
 from governance.checks import literal, quoted
 from governance.contract import Contract
+from governance.doubles import lay_out_repeated
 from governance.engine import file_list
+from governance.staging import key_hash
 
 
 def settle(batch: Batch) -> int:
@@ -41,12 +43,6 @@ def settle(batch: Batch) -> int:
     )
     if not batch.parts:
         return 0
-    # Of each row that came its number and two hashes stay at hand.
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE arrivals AS
-        SELECT record_no, hash(row_digest) AS digest_hash, {key_hash(batch.contract)} AS key_hash
-        FROM laid_down
-    """)
     _drop(batch)
     [(dropped,)] = connection.execute("SELECT count(*) FROM dropped").fetchall()
     if batch.contract.primary_key and dropped < batch.last - batch.base:
@@ -68,19 +64,13 @@ def commit_rows(batch: Batch, table: Path, *, new: int) -> int:
     return tables.put_in(table, parts, schema, note, replaced)
 
 
-def key_hash(contract: Contract) -> str:
-    """SQL: 64 bits of the primary key, 0 where there is none."""
-    key = ", ".join(quoted(name) for name in contract.primary_key)
-    return f"hash({key})" if key else "0::UBIGINT"
-
-
 def _drop(batch: Batch) -> None:
     """All but the first row of each digest, and those whose digest is stored."""
     connection = batch.connection
+    lay_out_repeated(connection, "repeated", "digest_hash", "arrivals")
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE suspected AS
-        SELECT record_no FROM arrivals WHERE digest_hash IN (
-            SELECT digest_hash FROM arrivals GROUP BY ALL HAVING count(*) > 1)
+        SELECT record_no FROM arrivals WHERE digest_hash IN (FROM repeated)
         UNION
         SELECT record_no FROM arrivals WHERE digest_hash IN (SELECT hash(row_digest) FROM stored)
     """)
@@ -102,12 +92,11 @@ def _end(batch: Batch) -> None:
     """Order the versions of every key that has several; lay out the ends that change."""
     connection, contract = batch.connection, batch.contract
     key = ", ".join(quoted(name) for name in contract.primary_key)
+    fresh = "(FROM arrivals ANTI JOIN dropped USING (record_no))"
+    lay_out_repeated(connection, "several", "key_hash", fresh)
     connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE several AS
-        WITH fresh AS (SELECT key_hash FROM arrivals ANTI JOIN dropped USING (record_no))
-        SELECT key_hash FROM fresh GROUP BY ALL HAVING count(*) > 1
-        UNION
-        SELECT key_hash FROM fresh
+        INSERT INTO several
+        SELECT DISTINCT key_hash FROM {fresh}
         WHERE key_hash IN (SELECT {key_hash(contract)} FROM stored)
     """)
     [(several,)] = connection.execute("SELECT count(*) FROM several").fetchall()
@@ -116,13 +105,13 @@ def _end(batch: Batch) -> None:
     connection.execute(f"""
         INSERT INTO ends
         WITH numbers AS (
-            SELECT record_no FROM arrivals SEMI JOIN several USING (key_hash)
+            SELECT record_no FROM arrivals SEMI JOIN several ON key_hash = one_hash
             ANTI JOIN dropped USING (record_no)
         ),
         related AS (
             SELECT * FROM laid_down SEMI JOIN numbers USING (record_no)
             UNION ALL BY NAME
-            SELECT * FROM stored WHERE {key_hash(contract)} IN (SELECT key_hash FROM several)
+            SELECT * FROM stored WHERE {key_hash(contract)} IN (FROM several)
         ),
         versions AS (
             SELECT record_no, retracted_at AS before, lead(known_at) OVER (

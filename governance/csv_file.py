@@ -11,9 +11,18 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from base.errors import Refused
-from governance.block import SOURCE_ROW, SPACES, Block, Source, Why, free_names, spoilt_table
+from governance.block import (
+    SOURCE_ROW,
+    SPACES,
+    Block,
+    Source,
+    Why,
+    free_names,
+    joined,
+    spoilt_table,
+)
 from governance.csv_lines import Lines, weigh_lines
-from governance.text_blocks import LONGEST_ROW, TextBlock, text_blocks
+from governance.text_blocks import LONGEST_ROW, TextBlock, pieces, text_blocks
 
 PARSED_AT_ONCE = 4 * LONGEST_ROW
 
@@ -27,14 +36,17 @@ def csv_blocks(source: Source, stream: BinaryIO) -> Iterator[Block]:
     names: list[str] | None = None
     rest = b""
     for block in text_blocks(source, stream):
-        lines_before = rest.count(b"\n")
-        block = TextBlock(rest + block.data, block.first_line - lines_before, block.last)
-        rest = b""
         if names is None:
             names, block = _header(source, block)
-        lines = weigh_lines(block, len(names))
-        rest = lines.rest
-        yield _block(names, lines)
+        parts, line, left = [], block.first_line, len(block.data)
+        for piece in pieces(block.data):
+            left -= len(piece)
+            lines_before, last = rest.count(b"\n"), block.last and left == 0
+            text = TextBlock(rest + piece, line - lines_before, last)
+            lines = weigh_lines(text, len(names))
+            line, rest = line + piece.count(b"\n"), lines.rest
+            parts.append(_block(names, lines))
+        yield joined(parts)
 
 
 def _header(source: Source, block: TextBlock) -> tuple[list[str], TextBlock]:

@@ -12,23 +12,34 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from governance import tables
 from governance.block import SOURCE_ROW, Block
-from governance.checks import Earliest, literal, quoted
+from governance.checks import Earliest
 from governance.contract import Contract
-from governance.staging import Judge
+from governance.doubles import repeated
+from governance.part_files import repeat, repeating, write_rows
+from governance.reasons import Told, of_spoilt, told_of
+from governance.staging import BYTES_OF_A_DIGEST, Judge, Judged
 
-# (column, wanted, first row, its words: got and cure, how many)
-Told = tuple[str, str, int, str, str, int]
+# Of these nobody asks for the least and the greatest.
+UNSEEN = ("batch", "row_digest", "file", "raw", "reasons")
+REPEATING_OF_BAD = (
+    "batch",
+    "file",
+    "quarantined_at",
+    *(f"reasons.list.element.{name}" for name in ("column", "wanted", "got", "cure")),
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,28 @@ class Laid:
     good: tables.Part | None = None
     bad: tables.Part | None = None
     told: list[Told] = field(default_factory=list)
+    # Of the good rows record_no, row_digest and key_hash.
+    marks: pa.Table | None = None
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """A judged block. `first`: which of its good rows are the first of their digest."""
+
+    judged: Judged
+    first: npt.NDArray[np.bool_]
+
+    @property
+    def good(self) -> int:
+        """How many rows are to be stored."""
+        return int(self.first.sum())
+
+    @property
+    def stored(self) -> npt.NDArray[np.bool_]:
+        """Which rows of the block these are."""
+        stored = ~self.judged.bad
+        stored[stored] = self.first
+        return stored
 
 
 @dataclass
@@ -83,10 +116,10 @@ class Desks:
     ) -> Laid:
         desk = self._free.get()
         try:
-            good = desk.weigh(block)
+            weighed = desk.weigh(block)
             last = before.result()
-            after.set_result(last + good)
-            return desk.lay_down(block, file, place, last, good)
+            after.set_result(last + weighed.good)
+            return desk.lay_down(block, file, place, last, weighed)
         finally:
             if not after.done():
                 # Nobody may wait for a number that never comes.
@@ -95,81 +128,81 @@ class Desks:
 
 
 class Desk:
-    """One connection with its own temporary tables; one block at a time."""
+    """One connection of its own; one block at a time."""
 
     def __init__(self, desks: Desks) -> None:
-        self.desks, self.connection = desks, desks.connection.cursor()
-        self.connection.execute("SET enable_progress_bar = false")
-        self.judge = Judge(
-            self.connection, desks.contract, desks.latest, desks.late, desks.earliest
-        )
+        self.desks, connection = desks, desks.connection.cursor()
+        connection.execute("SET enable_progress_bar = false")
+        self.judge = Judge(connection, desks.contract, desks.latest, desks.late, desks.earliest)
 
-    def weigh(self, block: Block) -> int:
-        """Judge a block and find what it has twice; returns how many good rows are to be stored."""
-        self.judge.judge(block)
-        [(good, different)] = self.connection.execute(
-            "SELECT count(*), count(DISTINCT hash(row_digest)) FROM judged WHERE NOT bad"
-        ).fetchall()
-        self.connection.execute("CREATE OR REPLACE TEMP TABLE doubled (place BIGINT)")
-        if different == good:
-            return int(good)
+    def weigh(self, block: Block) -> Weighed:
+        """Judge a block and find what it has twice."""
+        judged = self.judge.judge(block)
         # Most rows that come twice come close together: those of one block go at once.
-        self.connection.execute("""
-            INSERT INTO doubled
-            WITH digests AS (SELECT rowid AS place, row_digest FROM judged WHERE NOT bad),
-            repeated AS (SELECT hash(row_digest) FROM digests GROUP BY ALL HAVING count(*) > 1)
-            SELECT place FROM digests WHERE hash(row_digest) IN (FROM repeated)
-            QUALIFY row_number() OVER (PARTITION BY row_digest ORDER BY place) > 1
-        """)
-        [(doubled,)] = self.connection.execute("SELECT count(*) FROM doubled").fetchall()
-        return int(good) - int(doubled)
+        return Weighed(judged, ~repeated(judged.digests))
 
-    def lay_down(self, block: Block, file: str, place: int, last: int, good: int) -> Laid:
+    def lay_down(self, block: Block, file: str, place: int, last: int, weighed: Weighed) -> Laid:
         """Write the good rows, numbered on from `last`, and the bad ones with their reasons."""
         columns = {each.name: each.type for each in block.rows.schema if each.name != SOURCE_ROW}
-        kept = self._lay_down_good(place, last, good) if good else None
-        [(bad,)] = self.connection.execute("SELECT count(*) FROM judged WHERE bad").fetchall()
-        if not bad and not block.spoilt.num_rows:
-            return Laid(len(block), columns, kept)
-        part, told = self._lay_down_bad(block, file, place)
-        return Laid(len(block), columns, kept, part, told)
+        laid = Laid(len(block), columns)
+        if weighed.good:
+            laid = self._lay_down_good(laid, place, last, weighed)
+        if block.spoilt.num_rows or weighed.judged.bad.any():
+            laid = self._lay_down_bad(laid, block.spoilt, weighed.judged, file, place)
+        return laid
 
-    def _lay_down_good(self, place: int, last: int, good: int) -> tables.Part:
-        columns = ", ".join(quoted(column.name) for column in self.desks.contract.columns)
+    def _lay_down_good(self, laid: Laid, place: int, last: int, weighed: Weighed) -> Laid:
+        typed = weighed.judged.typed.filter(pa.array(weighed.stored))
+        count, kept = len(typed), weighed.first
+        numbers = pa.array(np.arange(last + 1, last + 1 + count))
+        digests = _binary(weighed.judged.digests[kept])
+        rows = pa.table(
+            {
+                "record_no": numbers,
+                "happened_at": typed["happened_at"],
+                "known_at": typed["known_at"],
+                "retracted_at": pa.nulls(count, pa.timestamp("us")),
+                **{name: typed[name] for name in typed.column_names[2:]},
+                "batch": repeat(self.desks.batch, count),
+                "row_digest": digests,
+            }
+        )
         path = self.desks.folder / f"good_{place:06}.parquet"
-        # Rows keep their order: a window without one numbers them as they come.
-        self.connection.execute(f"""
-            COPY (SELECT {last} + row_number() OVER () AS record_no, happened_at, known_at,
-                         NULL::TIMESTAMP AS retracted_at, {columns},
-                         {literal(self.desks.batch)} AS batch, row_digest
-                  FROM judged WHERE NOT bad AND rowid NOT IN (SELECT place FROM doubled))
-            TO {literal(str(path))} (FORMAT parquet)
-        """)
-        return tables.Part(path, good, last + 1, last + good)
+        write_rows(rows, path, repeating(rows), UNSEEN)
+        marks = {
+            "record_no": numbers,
+            "row_digest": digests,
+            "key_hash": pa.array(weighed.judged.keys[kept]),
+        }
+        return replace(
+            laid, good=tables.Part(path, count, last + 1, last + count), marks=pa.table(marks)
+        )
 
-    def _lay_down_bad(self, block: Block, file: str, place: int) -> tuple[tables.Part, list[Told]]:
-        self.connection.register("spoilt_rows", block.spoilt)
+    def _lay_down_bad(
+        self, laid: Laid, spoilt: pa.Table, judged: Judged, file: str, place: int
+    ) -> Laid:
+        bad = [of_spoilt(spoilt)] if spoilt.num_rows else []
+        if judged.bad.any():
+            bad = [self.judge.told(judged), *bad]
+        rows = pa.concat_tables(bad)
+        count = len(rows)
         path = self.desks.folder / f"bad_{place:06}.parquet"
-        self.connection.execute(f"""
-            CREATE OR REPLACE TEMP TABLE bad_rows AS
-            SELECT {SOURCE_ROW} AS row, raw, reasons FROM bad_judged
-            UNION ALL
-            SELECT row, text, [{{'column': '', 'wanted': wanted, 'got': got, 'cure': cure}}]
-            FROM spoilt_rows
-        """)
-        self.connection.unregister("spoilt_rows")
-        self.connection.execute(f"""
-            COPY (SELECT {literal(self.desks.batch)} AS batch, {literal(file)} AS file, row, raw,
-                         reasons, TIMESTAMP {literal(str(self.desks.now))} AS quarantined_at
-                  FROM bad_rows) TO {literal(str(path))} (FORMAT parquet)
-        """)
-        told: list[Told] = self.connection.execute("""
-            SELECT r."column", r.wanted, min(row), arg_min(r.got, row), arg_min(r.cure, row),
-                   count(*)
-            FROM (SELECT row, unnest(reasons) AS r FROM bad_rows) GROUP BY 1, 2
-        """).fetchall()
-        [(bad,)] = self.connection.execute("SELECT count(*) FROM bad_rows").fetchall()
-        return tables.Part(path, int(bad)), told
+        kept = pa.table(
+            {
+                "batch": repeat(self.desks.batch, count),
+                "file": repeat(file, count),
+                **{name: rows[name] for name in rows.column_names},
+                "quarantined_at": pa.repeat(pa.scalar(self.desks.now, pa.timestamp("us")), count),
+            }
+        )
+        write_rows(kept, path, REPEATING_OF_BAD, UNSEEN)
+        return replace(laid, bad=tables.Part(path, count), told=told_of(rows))
+
+
+def _binary(digests: npt.NDArray[np.uint8]) -> pa.Array:
+    offsets = np.arange(0, digests.size + 1, BYTES_OF_A_DIGEST, dtype=np.int32)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(digests)]
+    return pa.Array.from_buffers(pa.binary(), len(digests), buffers)
 
 
 def _read_ahead(blocks: Iterator[Block]) -> Iterator[Block]:

@@ -213,7 +213,7 @@ def _weigh(home: Home, batch: Batch, arrived: Arrived, receipt: Receipt, now: da
     receipt.admitted = settle(batch)
     receipt.already_admitted = receipt.rows - receipt.quarantined - receipt.admitted
     arrived.rows = batch.rows
-    new = "(SELECT * FROM laid_down WHERE record_no NOT IN (SELECT record_no FROM dropped))"
+    new = "(FROM laid_down ANTI JOIN dropped USING (record_no))"
     profile = profile_of(batch.connection, batch.contract, new, receipt.admitted)
     earlier = receipts.earlier_profiles(home, receipt.record_set) if profile else []
     receipt.drift = drifts(batch, arrived, new, profile, earlier)

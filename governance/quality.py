@@ -11,6 +11,7 @@ import duckdb
 from base.errors import Fault
 from governance.checks import literal, quoted
 from governance.contract import Contract
+from governance.doubles import lay_out_repeated
 from governance.home import Home
 from governance.reading import Records
 from governance.terms import QualityRule, filled
@@ -64,6 +65,8 @@ def measure(connection: duckdb.DuckDBPyConnection, contract: Contract, rows: str
 def _measured(
     connection: duckdb.DuckDBPyConnection, rule: QualityRule, rows: str, count: int
 ) -> Measured:
+    if rule.metric == "duplicateValues":
+        rows = _in_doubt(connection, rule, rows)
     [(found,)] = connection.execute(_query(rule, rows)).fetchall()[:1] or [(None,)]
     value = float(found) if isinstance(found, int | float) else None
     if value is not None and rule.percent:
@@ -85,14 +88,25 @@ def _counted(rule: QualityRule, column: str) -> str:
     if rule.metric == "rowCount":
         return "count(*)"
     if rule.metric == "duplicateValues":
-        names = rule.arguments.get("properties") or [rule.column]
-        key = f"({', '.join(quoted(str(name)) for name in names)})"
-        return f"count(*) - count(DISTINCT {key})"
+        return f"count(*) - count(DISTINCT ({_key(rule)}))"
     if rule.metric == "invalidValues":
         return f"count(*) FILTER ({column} IS NOT NULL AND NOT ({_valid(rule, column)}))"
     missing = [each for each in rule.arguments.get("missingValues", []) if each is not None]
     told = "".join(f" OR {column}::VARCHAR = {literal(str(each))}" for each in missing)
     return f"count(*) FILTER ({column} IS NULL{told})"
+
+
+def _key(rule: QualityRule) -> str:
+    names = rule.arguments.get("properties") or [rule.column]
+    return ", ".join(quoted(str(name)) for name in names)
+
+
+def _in_doubt(connection: duckdb.DuckDBPyConnection, rule: QualityRule, rows: str) -> str:
+    """The rows that others may be doubles of, or that have no value: each of the others has one of
+    its own, and adds nothing."""
+    hashed = f"hash({_key(rule)})"
+    lay_out_repeated(connection, "values_repeated", hashed, rows)
+    return f"(FROM {rows} t WHERE {hashed} IN (FROM values_repeated) OR ({_key(rule)}) IS NULL)"
 
 
 def _valid(rule: QualityRule, column: str) -> str:

@@ -15,10 +15,8 @@ from governance import tables
 from governance.access import Noted
 from governance.batch import Batch
 from governance.home import Home
+from governance.reasons import REASON
 
-REASON = pa.struct(
-    [("column", pa.string()), ("wanted", pa.string()), ("got", pa.string()), ("cure", pa.string())]
-)
 SCHEMA = pa.schema(
     [
         ("batch", pa.string()),

@@ -1,6 +1,8 @@
 """A block laid out for judgement: typed values, times and verdict beside each row, in one pass.
 
-The query is compiled once for each shape that blocks of a batch have.
+The engine gives what is new of a row: typed values, times, verdict, digest. Text that is stored as
+it came does not go through it, and what is told of bad rows is asked for those alone. The queries
+are compiled once for each shape that blocks of a batch have.
 """
 
 from __future__ import annotations
@@ -11,12 +13,12 @@ from datetime import datetime
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from governance.block import SOURCE_ROW, SPACES, Block
 from governance.checks import (
-    EARLIEST,
     SQL_TYPES,
     Check,
     Earliest,
@@ -30,25 +32,52 @@ from governance.checks import (
     typed_expression,
 )
 from governance.contract import Column, Contract, Reference
-from governance.shapes import shapes
+from governance.looks import look_at
+from governance.reasons import of_checks
 
-# Bytes without which no value can begin or end with a space, or be a formula.
-SPACE_BYTES = tuple(each.encode() for each in SPACES)
-SPACE = 32
 SEPARATOR = "chr(31)"
-FORMULA_BYTES = (b"=", b"(", b"|", b"!")
+BYTES_OF_A_DIGEST = 16
+# Before the name of a column: what was given, where that is not all that came.
+TRIMMED = "trimmed:"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A block under a contract, row by row in the block's order.
+
+    `rows`: as they came, trimmed text beside; `typed`: happened_at, known_at and the contract's
+    columns; `bad`: whether anything speaks against a row. Of the good ones: `digests`, 16 bytes
+    each, and `keys`, 64 bits of the primary key.
+    """
+
+    rows: pa.Table
+    typed: pa.Table
+    bad: npt.NDArray[np.bool_]
+    digests: npt.NDArray[np.uint8]
+    keys: npt.NDArray[np.uint64]
+    compiled: Compiled
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The queries for blocks of one shape, over `arrived_rows`, and the checks that they make.
+
+    `judged`: source_row, the typed columns that are not stored as they came, happened_at, known_at,
+    bad, row_digest, key_hash. `failed`, over bad rows: source_row, row, raw (JSON of what came),
+    whether each check failed, what was given for each column.
+    """
+
+    judged: str
+    failed: str
+    checks: list[Check]
 
 
 @dataclass
 class Judge:
     """Judges blocks of one batch under a contract, on one connection.
 
-    After `judge` the table `judged` has, in the order of the block: the contract's columns,
-    happened_at, known_at, source_row, bad (whether anything speaks against the row) and, of the
-    others, row_digest. The view
-    `bad_judged` has source_row, reasons (a list of column, wanted, got, cure) and raw (JSON of what
-    came) of the bad ones: words are put together for those alone. `latest`: the last moment that
-    columns may tell; `late`: since when columns are there that came later than the first rows.
+    `latest`: the last moment that columns may tell; `late`: since when columns are there that came
+    later than the first rows.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -56,117 +85,141 @@ class Judge:
     latest: Mapping[str, datetime] = field(default_factory=dict)
     late: Mapping[str, datetime] = field(default_factory=dict)
     earliest: Earliest | None = None
-    _compiled: dict[object, tuple[str, str]] = field(default_factory=dict)
+    _compiled: dict[object, Compiled] = field(default_factory=dict)
 
-    def judge(self, block: Block) -> None:
-        """Lay the rows of `block` out as the table `judged`."""
+    def judge(self, block: Block) -> Judged:
+        """Type the rows of `block` and find those that anything speaks against."""
         rows, looks = _trimmed(self.contract, block.rows)
         schema = rows.schema
         key = (tuple((each.name, str(each.type)) for each in schema), tuple(looks.values()))
         if key not in self._compiled:
-            self._compiled[key] = judging_sql(
+            self._compiled[key] = compiled(
                 self.contract, schema, looks, self.latest, self.late, self.earliest
             )
-        judged, reasons = self._compiled[key]
+        queries = self._compiled[key]
+        found = self._asked(queries.judged, rows)
+        bad = found["bad"].to_numpy()
+        digests = _digests(found["row_digest"], len(bad) - int(bad.sum()))
+        keys = found["key_hash"].to_numpy()[~bad]
+        return Judged(rows, self._typed(rows, found), bad, digests, keys, queries)
+
+    def _typed(self, rows: pa.Table, found: pa.Table) -> pa.Table:
+        columns = {name: found[name] for name in ("happened_at", "known_at")}
+        as_came = _as_came(self.contract, rows.schema)
+        for each in self.contract.columns:
+            stored_as_came = each.name in as_came
+            given_as = _given_name(each.name, rows.column_names)
+            columns[each.name] = rows[given_as] if stored_as_came else found[each.name]
+        return pa.table(columns)
+
+    def told(self, judged: Judged) -> pa.Table:
+        """The bad rows with their reasons: a table of BAD_ROWS."""
+        bad = judged.rows.filter(pa.array(judged.bad))
+        return of_checks(judged.compiled.checks, self._asked(judged.compiled.failed, bad))
+
+    def _asked(self, query: str, rows: pa.Table) -> pa.Table:
         self.connection.register("arrived_rows", rows)
         try:
-            self.connection.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {judged}")
+            return _in_order(self.connection.sql(query).to_arrow_table())
         finally:
             self.connection.unregister("arrived_rows")
-        self.connection.register("bad_told", self._bad())
-        self.connection.execute(f"""
-            CREATE OR REPLACE TEMP VIEW bad_judged AS
-            SELECT {SOURCE_ROW}, raw, {reasons} AS reasons FROM bad_told
-        """)
-
-    def _bad(self) -> pa.Table:
-        """The bad rows with the checks that failed and the shape of what each looked at."""
-        bad = self.connection.sql(
-            f"SELECT {SOURCE_ROW}, raw, failed, told FROM judged WHERE bad"
-        ).to_arrow_table()
-        told = bad["told"].combine_chunks()
-        told = told.chunk(0) if isinstance(told, pa.ChunkedArray) else told
-        shaped = pa.ListArray.from_arrays(told.offsets, shapes(told.values))
-        return bad.set_column(bad.schema.get_field_index("told"), "told", shaped)
-
-
-def look_at(column: pa.ChunkedArray) -> Look:
-    """What the bytes of a text column rule out; cheaper by far than asking every row."""
-    buffers = [chunk.buffers()[2] for chunk in column.chunks if len(chunk)]
-    looks = [_look(buffer) for buffer in buffers if buffer is not None and buffer.size]
-    return Look(
-        spaces=any(each.spaces for each in looks),
-        formula=any(each.formula for each in looks),
-        unseen=any(each.unseen for each in looks),
-    )
-
-
-def _look(buffer: pa.Buffer) -> Look:
-    values, text = np.frombuffer(buffer, np.uint8), buffer.to_pybytes()
-    least, ascii_ = values.min(), text.isascii()
-    return Look(
-        # Of ASCII a space is the least byte that anybody may see.
-        spaces=bool(least <= SPACE) if ascii_ else any(each in text for each in SPACE_BYTES),
-        formula=any(each in text for each in FORMULA_BYTES),
-        unseen=not ascii_ or bool(least < SPACE) or b"\x7f" in text,
-    )
 
 
 def _trimmed(contract: Contract, rows: pa.Table) -> tuple[pa.Table, dict[str, Look]]:
-    """The rows, trimmed text beside what came where it differs, and a look at each text column."""
+    """The rows, what was given beside what came where it differs, and a look at each text column.
+
+    Text is given without the spaces around it, and empty text is no value.
+    """
     looks = {}
     for column in _sent(contract):
         at = rows.schema.get_field_index(column.name)
         if at >= 0 and pa.types.is_string(rows.schema.field(at).type):
-            look = looks[column.name] = look_at(rows.column(at))
-            if look.spaces:
-                trimmed = pc.utf8_trim(rows.column(at), characters=SPACES)
-                rows = rows.append_column(f"trimmed:{column.name}", trimmed)
+            came = rows.column(at)
+            look = looks[column.name] = look_at(came, column.type)
+            text = pc.utf8_trim(came, characters=SPACES) if look.spaces else came
+            empty = pc.equal(pc.binary_length(text), 0)
+            if pc.any(empty).as_py():
+                text = pc.if_else(empty, pa.scalar(None, pa.string()), text)
+            if text is not came:
+                rows = rows.append_column(TRIMMED + column.name, text)
     return rows, looks
 
 
-def judging_sql(
+def _given_name(name: str, columns: Collection[str]) -> str:
+    """The column of the arrived rows that holds what was given for `name`."""
+    return TRIMMED + name if TRIMMED + name in columns else name
+
+
+def _as_came(contract: Contract, schema: pa.Schema) -> list[str]:
+    """Columns that are stored as they were given: text that came as text."""
+    return [
+        column.name
+        for column in _sent(contract)
+        if column.type == "string"
+        and column.name in schema.names
+        and pa.types.is_string(schema.field(column.name).type)
+    ]
+
+
+def _in_order(found: pa.Table) -> pa.Table:
+    """Rows by `source_row`, as in the block: the engine's threads may hand them out otherwise."""
+    rows = found[SOURCE_ROW].to_numpy()
+    in_order = bool((rows[1:] > rows[:-1]).all())
+    return found if in_order else found.take(pa.array(np.argsort(rows)))
+
+
+def _digests(told: pa.ChunkedArray, count: int) -> npt.NDArray[np.uint8]:
+    """The digests of the good rows. As a number one has its last byte first."""
+    chunks = [chunk.drop_null() for chunk in told.chunks]
+    whole = pa.concat_arrays(chunks) if chunks else pa.array([], pa.binary())
+    data = whole.buffers()[2] if count else b""
+    reversed_ = np.frombuffer(data, np.uint8, BYTES_OF_A_DIGEST * count)
+    return np.ascontiguousarray(reversed_.reshape(-1, BYTES_OF_A_DIGEST)[:, ::-1])
+
+
+def compiled(
     contract: Contract,
     schema: pa.Schema,
     looks: dict[str, Look],
     latest: Mapping[str, datetime] | None = None,
     late: Mapping[str, datetime] | None = None,
     earliest: Earliest | None = None,
-) -> tuple[str, str]:
-    """SELECT over `arrived_rows` that gives the columns of `judged`, and SQL for reasons over it.
-
-    Of bad rows `judged` also has `failed`, the numbers of the checks that failed, from 1, and
-    `told`, what each of them looked at.
-    """
-    raw = [name for name in schema.names if name != SOURCE_ROW and not name.startswith("trimmed:")]
+) -> Compiled:
+    """The queries for blocks of this shape."""
+    raw = [name for name in schema.names if name != SOURCE_ROW and not name.startswith(TRIMMED)]
     arrived = {name: schema.field(name).type for name in raw}
     found = checks(contract, arrived, looks, latest, earliest)
-    failed = ", ".join(f"CASE WHEN {check.bad} THEN {at} END" for at, check in enumerate(found, 1))
-    sent = [column.name for column in _sent(contract)]
-    texts = ", ".join(f"{given(name)}::VARCHAR" for name in sent)
-    # Place 0 of a list is NULL: a computed column was given by nobody.
-    places = [sent.index(check.column) + 1 if check.column in sent else 0 for check in found]
-    told = f"list_transform(failed, lambda k: [{texts}][{places}[k]])" if found else "[]"
-    left_out = ", ".join(["arrived", *map(given, sent), EARLIEST])
-    # A join may change the order of rows; without one they stay as they came.
-    joined = earliest is not None or not isinstance(contract.happened_at, str)
-    order = f"ORDER BY {SOURCE_ROW}" if joined else ""
-    timed = _timed_sql(contract, arrived, looks, late or {})
+    timed = _timed_sql(contract, schema.names, arrived, late or {}, looks)
+    told = f"SELECT *, {earliest_sql(earliest)} FROM ({timed})"
+    as_came = set(_as_came(contract, schema))
+    typed = [quoted(each.name) for each in contract.columns if each.name not in as_came]
+    digest = f"CASE WHEN NOT bad THEN {row_digest(contract, late or {})} END AS row_digest"
+    columns = [SOURCE_ROW, "happened_at", "known_at", *typed, "bad", digest]
     judged = f"""
-        SELECT * EXCLUDE ({left_out}),
-               CASE WHEN NOT bad THEN {row_digest(contract, late or {})} END AS row_digest,
-               CASE WHEN bad THEN list_filter([{failed}], lambda x: x IS NOT NULL) END AS failed,
-               CASE WHEN bad THEN {told} END AS told,
-               CASE WHEN bad THEN to_json(arrived)::VARCHAR END AS raw
-        FROM (SELECT *, {bad_sql(found)} AS bad
-              FROM (SELECT *, {earliest_sql(earliest)} FROM ({timed})))
-        {order}
+        SELECT {", ".join(columns)}, {key_hash(contract)} AS key_hash
+        FROM (SELECT *, {bad_sql(found)} AS bad FROM ({told}))
     """
-    return judged, _reasons_sql(found)
+    return Compiled(judged, _failed_sql(contract, found, told), found)
+
+
+def _failed_sql(contract: Contract, found: list[Check], told: str) -> str:
+    """SELECT over bad rows: which checks failed, and what was given."""
+    failed = "".join(
+        f", coalesce({check.bad}, false) AS {quoted(f'failed:{at}')}"
+        for at, check in enumerate(found)
+    )
+    texts = "".join(
+        f", {given(column.name)}::VARCHAR AS {given(column.name)}" for column in _sent(contract)
+    )
+    return f"""
+        SELECT {SOURCE_ROW}, {SOURCE_ROW} AS row, to_json(arrived)::VARCHAR AS raw{failed}{texts}
+        FROM ({told})
+    """
 
 
 def row_digest(contract: Contract, late: Collection[str] = ()) -> str:
-    """SQL: 128 bits over every value of a good row that came in, typed, in the contract's order.
+    """SQL: 128 bits over every value of a good row that came in, typed, in the contract's order; as
+    the engine has a number, its last byte first.
 
     Late columns follow under their names where they have a value: a row without is the row that it
     was before there were such columns.
@@ -183,52 +236,46 @@ def row_digest(contract: Contract, late: Collection[str] = ()) -> str:
         f"{SEPARATOR} || {literal(name)} || chr(29) || {quoted(name)}::VARCHAR"
         for name in sorted(late)
     ]
-    return f"unhex(md5(concat({', '.join([f', {SEPARATOR}, '.join(values), *told])})))"
+    # As a number it is quicker than as hexadecimal text; see _digests for its order.
+    whole = ", ".join([f", {SEPARATOR}, ".join(values), *told])
+    return f"md5_number(concat({whole}))::UUID::BLOB"
+
+
+def key_hash(contract: Contract) -> str:
+    """SQL: 64 bits of the primary key, 0 where there is none."""
+    key = ", ".join(quoted(name) for name in contract.primary_key)
+    return f"hash({key})" if key else "0::UBIGINT"
 
 
 def _sent(contract: Contract) -> list[Column]:
     return [column for column in contract.columns if column.transform is None]
 
 
-def _reasons_sql(found: list[Check]) -> str:
-    """SQL list of structs: what is told of each check that failed."""
-    parts = {
-        part: f"[{', '.join(literal(getattr(check, part)) for check in found)}][k]"
-        for part in ("column", "wanted", "cure")
-    }
-    told = (
-        f"{{'column': {parts['column']}, 'wanted': {parts['wanted']},"
-        f" 'got': coalesce(told[i], 'nothing'), 'cure': {parts['cure']}}}"
-    )
-    return f"list_transform(failed, lambda k, i: {told})" if found else "[]"
-
-
-def _given_sql(column: Column, arrived: dict[str, pa.DataType], look: Look | None) -> str:
-    """What came in for a column: empty text is no value."""
+def _given_sql(column: Column, columns: Collection[str], arrived: Mapping[str, pa.DataType]) -> str:
+    """What came in for a column."""
     if column.name not in arrived:
         return f"NULL::{SQL_TYPES[column.type]}"
-    if look is None:
-        return quoted(column.name)
-    return f"nullif({quoted(f'trimmed:{column.name}' if look.spaces else column.name)}, '')"
+    return quoted(_given_name(column.name, columns))
 
 
 def _timed_sql(
     contract: Contract,
+    columns: Collection[str],
     arrived: dict[str, pa.DataType],
-    looks: dict[str, Look],
     late: Mapping[str, datetime],
+    looks: Mapping[str, Look],
 ) -> str:
     """SELECT giving typed columns, happened_at, known_at, source_row, given values and the row."""
     sent = _sent(contract)
     whole = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in arrived)
     came = "".join(
-        f", {_given_sql(column, arrived, looks.get(column.name))} AS {given(column.name)}"
-        for column in sent
+        f", {_given_sql(column, columns, arrived)} AS {given(column.name)}" for column in sent
     )
-    typed = "".join(
-        f", {typed_expression(column, arrived.get(column.name))} AS {quoted(column.name)}"
+    values = {
+        column.name: typed_expression(column, arrived.get(column.name), looks.get(column.name))
         for column in sent
-    )
+    }
+    typed = "".join(f", {value} AS {quoted(name)}" for name, value in values.items())
     computed = "".join(
         f", CAST(({column.transform}) AS {SQL_TYPES[column.type]}) AS {quoted(column.name)}"
         for column in contract.columns

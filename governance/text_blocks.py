@@ -18,6 +18,8 @@ from base.errors import Fault, Refused
 from governance.block import Source
 
 BYTES_OF_A_BLOCK = 1 << 24
+# So much is looked at at once: what is put beside it stays in the processor's own memory.
+BYTES_OF_A_PIECE = 1 << 20
 # A row longer than this is spoilt; twice of it without a line end is no text file.
 LONGEST_ROW = 1 << 20
 LINES_WEIGHED = 20_000
@@ -26,6 +28,18 @@ CLEARLY = 20
 UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # The first byte of a three-byte character, as nearly all Chinese ones are: no accident in GB18030.
 WIDE = re.compile(rb"[\xe3-\xff]")
+
+
+def pieces(data: bytes) -> Iterator[bytes]:
+    """The same bytes cut at line ends, each piece about BYTES_OF_A_PIECE long."""
+    start = 0
+    while len(data) - start > BYTES_OF_A_PIECE:
+        end = data.rfind(b"\n", start, start + BYTES_OF_A_PIECE) + 1
+        if end == 0:
+            end = data.find(b"\n", start) + 1 or len(data)
+        yield data[start:end]
+        start = end
+    yield data[start:] if start else data
 
 
 class Readable(Protocol):
@@ -105,21 +119,24 @@ class _LineEnds:
             chunk = self.stream.read(BYTES_OF_A_BLOCK)
             if first and chunk:
                 self.only_cr, first = b"\n" not in chunk and b"\r" in chunk, False
-            data = rest + (chunk.replace(b"\r", b"\n") if self.only_cr else chunk)
             if not chunk:
-                yield data, True
+                yield rest, True
                 return
-            cut = data.rfind(b"\n") + 1
-            if cut == 0 and len(data) > BYTES_OF_A_BLOCK + 2 * LONGEST_ROW:
+            if self.only_cr:
+                chunk = chunk.replace(b"\r", b"\n")
+            cut = chunk.rfind(b"\n") + 1
+            if cut:
+                yield b"".join((rest, memoryview(chunk)[:cut])), False
+                rest = chunk[cut:]
+                continue
+            rest += chunk
+            if len(rest) > BYTES_OF_A_BLOCK + 2 * LONGEST_ROW:
                 raise Refused(
                     wanted="lines",
-                    got=f"more than {len(data)} bytes without a line end",
+                    got=f"more than {len(rest)} bytes without a line end",
                     cure="check that it is a text file",
                     where=self.source.name,
                 )
-            rest = data[cut:]
-            if cut:
-                yield data[:cut], False
 
 
 class _Writing:
@@ -140,7 +157,7 @@ class _Writing:
             self._decide(data)
         self._tell(data, first_line)
         if self.encoding == "utf-8":
-            return data.decode("utf-8", "replace").encode()
+            return b"".join(each.decode("utf-8", "replace").encode() for each in pieces(data))
         if _is(data, self.encoding):
             return data.decode(self.encoding).encode()
         # Line by line, so that no damaged character takes the end of its line with it.
@@ -180,7 +197,8 @@ class _Writing:
 
 def _is(data: bytes, encoding: str) -> bool:
     try:
-        data.decode(encoding)
+        for each in pieces(data):
+            each.decode(encoding)
     except UnicodeDecodeError:
         return False
     return True

@@ -27,7 +27,7 @@ from scoring.ledger.tables import metadata
 
 LEDGER, NOTE, JURISDICTION = "ledger.db", "backup.json", "jurisdiction"
 # Made again when wanted, or of the running processes only.
-LEFT_OUT = ("scratch", "online", LEDGER)
+LEFT_OUT = ("scratch", "online", "at_raising", LEDGER)
 ROWS_AT_ONCE = 2_000
 
 

@@ -32,7 +32,7 @@ OF_THE_SCORER = KINDS[:5]
 def monitor_home(home: Home, months: int) -> dict[str, Any]:
     """What monitoring tells over all offices, with the outbox; `ok`: no alarm."""
     service = Service(home)
-    told = monitor(service, Principal("command", "auditor", None), months)
+    told = monitor(service, Principal("command", "auditor", None), months, anew=True)
     now = service.clock.now()
     destinations = counts(service.ledger, now)
     bounds = load_watch_rules(home.jurisdiction.folder).alarms

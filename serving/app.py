@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,7 +20,7 @@ from serving.console.quick_queue import QuickQueue
 from serving.headers import SafeHeaders
 from serving.logs import set_up_logs
 from serving.openapi import describe
-from serving.quick import QuickScores
+from serving.quick import QUICK, QuickScores
 from serving.refusals import add_refusals
 from serving.routes import (
     audit,
@@ -70,6 +73,7 @@ def create_app(home: Home) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         dependencies=[Depends(authorised)],
+        lifespan=_tells_connections,
     )
     app.state.service = Service(home)
     app.openapi = partial(describe, app, home.jurisdiction)  # type: ignore[method-assign]
@@ -83,6 +87,12 @@ def create_app(home: Home) -> FastAPI:
     quick_scores = QuickScores(super(Application, app).__call__, app.state.service, tracer)
     app.quick = QuickQueue(quick_scores, app, app.state.service.settings.hsts_seconds, tracer)
     return app
+
+
+@asynccontextmanager
+async def _tells_connections(app: Application) -> AsyncIterator[dict[str, Any]]:
+    """Connections learn here of the quick way (serving/quick_http.py)."""
+    yield {QUICK: app.quick}
 
 
 def from_environment() -> FastAPI:

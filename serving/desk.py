@@ -7,9 +7,10 @@ ledger's thread:                                    one commit for the turn -> r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -41,16 +42,18 @@ RULE = RULES["POST /v1/scores"]
 # Clues scored in one turn of the event loop; the rest wait for the next. So few that the next turn
 # is scored while the ledger commits this one: replies come more evenly than in one great turn.
 TURN = 8
+# Gets a reply's body, or None for the whole way.
+Tell = Callable[[bytes | None], None]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A request that waits for its turn; `reply` gets its body, or None to take the whole way."""
+    """A request that waits for its turn."""
 
     asked: Recognised
     clues: list[dict[str, Any]]
-    reply: asyncio.Future[bytes | None]
+    tell: Tell
 
 
 class Desk:
@@ -68,23 +71,27 @@ class Desk:
 
     async def answer(self, shown: str, body: bytes) -> bytes | None:
         """The reply's body, or None to take the whole way. Raises CluesError for the same."""
+        told: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+        return await told if self.ask(shown, body, partial(_tell, told)) else None
+
+    def ask(self, shown: str, body: bytes, tell: Tell) -> bool:
+        """Whether it takes a request, to be told in one of the next turns. False, or CluesError: it
+        has to take the whole way."""
         who = self.keys.principal(shown)
         who.require(*RULE.roles)
         began = perf_counter()
         asked = self.reads.read(body) if self.makes.able else None
         self._parsing += perf_counter() - began
         if asked is None or not _may(who, asked):
-            return None
+            return False
         self.service.rates.spend(who)
         clues = asked.clues
         if asked.moment is not None:
             clues = [clue_asked_at(clue, asked.moment) for clue in clues]
-        loop = asyncio.get_running_loop()
-        reply: asyncio.Future[bytes | None] = loop.create_future()
         if not self._waiting:
-            loop.call_soon(self._turn)
-        self._waiting.append(Waiting(asked, clues, reply))
-        return await reply
+            asyncio.get_running_loop().call_soon(self._turn)
+        self._waiting.append(Waiting(asked, clues, tell))
+        return True
 
     def _turn(self) -> None:
         """Score what waits: all that came in while the loop was looking at its sockets."""
@@ -204,8 +211,12 @@ class Desk:
 
 def _reply(turn: Sequence[Waiting], replies: Sequence[bytes | None]) -> None:
     for each, body in zip(turn, replies, strict=True):
-        if not each.reply.done():  # nobody waits for it any more
-            each.reply.set_result(body)
+        each.tell(body)
+
+
+def _tell(told: asyncio.Future[bytes | None], body: bytes | None) -> None:
+    if not told.done():  # else nobody waits for it any more
+        told.set_result(body)
 
 
 def _note_lost(kept: Future[int]) -> None:

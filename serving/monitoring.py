@@ -12,36 +12,20 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
-import sqlalchemy as sa
 
 from clues.register import read_clues
-from governance.home import Home
 from governance.reading import Records, known_before
-from scoring.bundle import read_manifest
-from scoring.drift import Reference, in_words, reference_of
-from scoring.ledger import scores_given
 from scoring.watch_rules import load_watch_rules
+from serving.drift import drift, raised_rows, score_drift
 from serving.principal import Principal
 from serving.service import Service
-from serving.watching import (
-    DRIFT_SCORES,
-    alarms,
-    feedback,
-    newest_scores,
-    period,
-    ripening,
-    score_drift,
-    visible,
-)
+from serving.watching import alarms, feedback, newest_scores, period, ripening
 
 Floats = npt.NDArray[np.float64]
-TRAINING_ROWS = 50_000
 BANDS = 10
 
 
@@ -56,19 +40,24 @@ class Followed:
     became_case: float | None
 
 
-def monitor(service: Service, who: Principal, months: int) -> dict[str, Any]:
-    """Drift, calibration and outcomes of the last `months` months of clues that `who` may see."""
+def monitor(service: Service, who: Principal, months: int, *, anew: bool = False) -> dict[str, Any]:
+    """Drift, calibration and outcomes of the last `months` months of clues that `who` may see.
+
+    `anew`: clues are looked at again as of their raising, also those that were before.
+    """
     scorer, rules = service.champion(), load_watch_rules(service.home.jurisdiction.folder)
     scores = newest_scores(service, who)
     newest, followed = _followed(service, scores, months)
+    since = period(newest or service.clock.now(), months)
+    rows = raised_rows(service, who, since, anew=anew)
     told: dict[str, Any] = {
         "scorer": scorer.digest,
         "months": months,
-        "since": None if newest is None else period(newest, months).isoformat(),
+        "since": None if newest is None else since.isoformat(),
         "until": None if newest is None else newest.isoformat(),
         "clues": len(followed),
-        "drift": drift(service, who, scorer.digest),
-        "scores": score_drift(service, who, scorer),
+        "drift": drift(service, scorer, rows),
+        "scores": score_drift(service, scorer, rows),
         "all": summary(followed),
         "by_month": _grouped(followed, lambda each: each.month),
         "by_supervision_model": _grouped(followed, lambda each: each.supervision_model),
@@ -77,25 +66,6 @@ def monitor(service: Service, who: Principal, months: int) -> dict[str, Any]:
         "feedback": feedback(service, who, rules),
     }
     return {**told, "alarms": alarms(told, rules.alarms)}
-
-
-def drift(service: Service, who: Principal, scorer: str) -> dict[str, Any]:
-    """The stability index of each feature over the newest scores that the champion gave."""
-    references = _references(service.home, scorer)
-    rows = _given_values(service, who, scorer)
-    told: dict[str, Any] = {"scores": len(rows), "features": [], "moved": None}
-    if references is None:
-        return {**told, "cure": "the scorer's training set is not kept in this home"}
-    if not rows:
-        return told
-    for at, reference in enumerate(references):
-        index = reference.index([row[at] for row in rows])
-        told["features"].append(
-            {"feature": reference.name, "psi": round(index, 6), "state": in_words(index)}
-        )
-    told["features"].sort(key=lambda line: (-line["psi"], line["feature"]))
-    told["moved"] = sum(line["state"] == "moved" for line in told["features"])
-    return told
 
 
 def summary(followed: Sequence[Followed]) -> dict[str, Any]:
@@ -165,7 +135,8 @@ def _followed(
     rows = clues.to_pylist()
     if not rows:
         return None, []
-    newest: datetime = max(row["raised_at"] for row in rows)
+    # The year of a demo is that of its data, whatever clue was brought in to try it out.
+    newest: datetime = service.data_until or max(row["raised_at"] for row in rows)
     since = period(newest, months)
     became = _outcomes(service)
     return newest, [
@@ -193,27 +164,3 @@ def _outcomes(service: Service) -> dict[str, float]:
     with Records(service.home, only=("outcomes",)) as records:
         rows = records.connection().execute(query, {"now": service.clock.now()}).fetchall()
     return {clue_id: float(became) for clue_id, became in rows}
-
-
-def _given_values(service: Service, who: Principal, scorer: str) -> list[list[Any]]:
-    """Feature values of the newest scores of the scorer, as they were given."""
-    query = (
-        sa.select(scores_given.c.feature_values)
-        .where(visible(who), scores_given.c.scorer == scorer)
-        .order_by(scores_given.c.score_id.desc())
-        .limit(DRIFT_SCORES)
-    )
-    with service.ledger.connect() as connection:
-        return list(connection.execute(query).scalars())
-
-
-@lru_cache(maxsize=4)
-def _references(home: Home, digest: str) -> tuple[Reference, ...] | None:
-    """Bins of the training rows, in the order of the scorer's features; None: not kept here."""
-    manifest = read_manifest(home.scorers / digest)
-    path = home.training_sets / f"{manifest.training_set}.parquet"
-    if not path.is_file():
-        return None
-    names = [feature.name for feature in manifest.features]
-    table = pq.read_table(path, columns=names).slice(0, TRAINING_ROWS)
-    return tuple(reference_of(each, table[each.name].to_pylist()) for each in manifest.features)

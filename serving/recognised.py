@@ -15,7 +15,6 @@ from datetime import date, datetime
 from operator import itemgetter
 from typing import Any, Literal
 
-import numpy as np
 import orjson
 
 from clues.supervision import SupervisionModel
@@ -101,8 +100,8 @@ class Recogniser:
         numbers = self._numbers(clue)[:-1]
         if not NUMBERS.issuperset(map(type, numbers)):
             raise Unusual
-        # None becomes NaN, and NaN is not beyond anything.
-        if len(numbers) and (np.abs(np.array(numbers, np.float64)) > EXACT).any():
+        known = [value for value in numbers if value]
+        if known and not -EXACT <= min(known) <= max(known) <= EXACT:
             raise Unusual
         colons = len(given) + self._colons_in_texts(given)
         for name, check in self._checks:

@@ -12,7 +12,7 @@ import uvicorn
 
 from base.errors import NotReady
 from governance.home import Home
-from serving.connections import PatientHttp
+from serving.quick_http import QuickHttp
 
 GRACE_SECONDS = 20
 KEEP_ALIVE_SECONDS = 15
@@ -35,7 +35,7 @@ def serve(home: Home, *, host: str, port: int, workers: int) -> None:
         "port": port,
         "workers": workers if workers > 1 else None,
         "loop": "uvloop" if workers == 1 else "serving.doors:SharingLoop",
-        "http": PatientHttp,
+        "http": QuickHttp,
         "timeout_graceful_shutdown": GRACE_SECONDS,
         "timeout_keep_alive": KEEP_ALIVE_SECONDS,
         "access_log": False,

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +52,12 @@ def tell_scorer(service: Service, digest: str) -> dict[str, Any]:
     manifest = read_manifest(folder)
     report = report_of(service, manifest, digest)
     card = report / "card.md"
+    figures = read_note(report / "figures.json")
     return {
         **_summary(digest, manifest),
         "manifest": told_manifest(manifest),
-        "figures": read_note(report / "figures.json"),
+        "judged_on": judged_on(figures),
+        "figures": figures,
         "card": card.read_text("utf-8") if card.is_file() else None,
         "weighing": read_note(service.home.proposals / f"{digest}.json"),
         "proposals": [told_proposal(each) for each in proposals_of(service.ledger, digest)],
@@ -91,7 +95,32 @@ def _line(service: Service, digest: str) -> dict[str, Any]:
     except (CluesError, ValueError, OSError):
         return {"scorer": digest, "spoilt": True}
     figures = read_note(report_of(service, manifest, digest) / "figures.json") or {}
-    return {**_summary(digest, manifest), "metrics": figures.get("metrics")}
+    told = {"metrics": figures.get("metrics"), "judged_on": judged_on(figures)}
+    return {**_summary(digest, manifest), **told}
+
+
+def judged_on(figures: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The test that figures are of, over all splits: from when until when its clues were raised,
+    how many of them have an outcome and how many became cases; None where it was not told."""
+    try:
+        splits = [
+            (
+                str(each["test_from"]),
+                str(each["test_until"]),
+                each["test_clues"],
+                each["test_cases"],
+            )
+            for each in (figures or {})["splits"]
+        ]
+        return {
+            "from": datetime.fromisoformat(min(each[0] for each in splits)).isoformat(),
+            "until": datetime.fromisoformat(max(each[1] for each in splits)).isoformat(),
+            "splits": len(splits),
+            "clues": int(sum(each[2] for each in splits)),
+            "cases": int(sum(each[3] for each in splits)),
+        }
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _summary(digest: str, manifest: Manifest) -> dict[str, Any]:

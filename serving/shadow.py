@@ -18,6 +18,7 @@ from datetime import datetime
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ Floats = npt.NDArray[np.float64]
 WAITING_CLUES = 5_000
 # Scores are gathered this long and kept in one transaction, so that a flush of the disk is rare.
 GATHER_SECONDS = 0.25
+LOOK_SECONDS = 0.05
 BANDS = 5
 
 
@@ -86,9 +88,11 @@ class Shadow:
         self._busy = self._closed = False
         self._challenger: Scorer | None = None
         self._seen: tuple[int, int] | None = None
+        self._is_one, self._looks_again = False, 0.0
 
     def offer(self, scored: ScoredClues) -> None:
         """Hand over what a request scored. Returns at once and never raises."""
+        self._looks_again = 0.0
         self.offer_made(
             lambda: Offered(
                 scored.clues["clue_id"].to_pylist(),
@@ -100,9 +104,14 @@ class Shadow:
         )
 
     def offer_made(self, make: Callable[[], Offered]) -> None:
-        """The same for whoever has no table; `make` is called only if there is a challenger."""
+        """The same for whoever has no table; `make` is called only if there is a challenger, for
+        whom it looks every LOOK_SECONDS: thousands a second ask."""
         try:
-            if _stamp(self._scorers / CHALLENGER) is not None:
+            now = monotonic()
+            if now >= self._looks_again:
+                self._looks_again = now + LOOK_SECONDS
+                self._is_one = _stamp(self._scorers / CHALLENGER) is not None
+            if self._is_one:
                 self._take_in(make())
         except Exception as error:  # whatever it is, it is not the request's
             log.warning("shadow_failed", kind=type(error).__name__)

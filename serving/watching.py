@@ -1,39 +1,29 @@
-"""What is watched over the caller's clues beside calibration: scores, ripening outcomes, feedback,
-and the alarms that declared bounds make of all of it."""
+"""What is watched over the caller's clues beside calibration: ripening outcomes, feedback, and the
+alarms that declared bounds make of all of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from base.moment import add_months
 from clues.register import read_clues
-from governance.home import Home
 from governance.reading import Records
-from scoring.bundle import read_manifest, read_reference
-from scoring.drift import ScoreReference, in_words, score_reference
+from scoring.drift import Drift
 from scoring.feedback import Flag, flags
 from scoring.ledger import clue_states, orders, scores_given
 from scoring.ripening import Pursued, told_ripening
-from scoring.scorer import Scorer, table_of_rows
 from scoring.watch_rules import Alarms, WatchRules
 from serving.principal import Principal
 from serving.service import Service
 
-DRIFT_SCORES = 5_000
-REFERENCE_ROWS, FEWEST_ROWS = 2_000, 100
 # Looked back: months of clues; months from whose first day estimates are checked.
 MONTHS, CHECKED = 36, 6
 NAMED = 3  # features that an alarm names
-_known: dict[tuple[Path, str], ScoreReference | None] = {}
-UNKNOWN_CURE = "the scorer's training set is not kept in this home"
 
 
 def visible(who: Principal) -> sa.ColumnElement[bool]:
@@ -53,52 +43,6 @@ def newest_scores(service: Service, who: Principal) -> dict[str, Any]:
     ).where(scores_given.c.score_id.in_(newest_id))
     with service.ledger.connect() as connection:
         return {row["clue_id"]: row for row in connection.execute(query).mappings()}
-
-
-def score_drift(service: Service, who: Principal, scorer: Scorer) -> dict[str, Any]:
-    """The stability index of the champion's newest margins against those of its training rows."""
-    query = (
-        sa.select(scores_given.c.margin)
-        .where(visible(who), scores_given.c.scorer == scorer.digest)
-        .order_by(scores_given.c.score_id.desc())
-        .limit(DRIFT_SCORES)
-    )
-    with service.ledger.connect() as connection:
-        margins = list(connection.execute(query).scalars())
-    reference = _score_reference(service.home, scorer)
-    told: dict[str, Any] = {"scores": len(margins), "psi": None, "state": None}
-    if reference is None:
-        return {**told, "cure": UNKNOWN_CURE}
-    if margins:
-        index = reference.index(margins)
-        told |= {"psi": round(index, 6), "state": in_words(index)}
-    return told
-
-
-def _score_reference(home: Home, scorer: Scorer) -> ScoreReference | None:
-    """Made once for a scorer, and kept while it is the last one asked about."""
-    asked = (home.path, scorer.digest)
-    if asked not in _known:
-        made = _made_reference(home, scorer)
-        _known.clear()
-        _known[asked] = made
-    return _known.get(asked)
-
-
-def _made_reference(home: Home, scorer: Scorer) -> ScoreReference | None:
-    """From training rows spread over the whole set, or the bundle's own where there are enough."""
-    manifest = read_manifest(home.scorers / scorer.digest)
-    path = home.training_sets / f"{manifest.training_set}.parquet"
-    if path.is_file():
-        table = pq.read_table(path, columns=[feature.name for feature in manifest.features])
-        step = max(1, table.num_rows // REFERENCE_ROWS)
-        table = table.take(np.arange(0, table.num_rows, step))
-    else:
-        rows = read_reference(home.scorers / scorer.digest).rows
-        if len(rows) < FEWEST_ROWS:
-            return None
-        table = table_of_rows(manifest, list(rows))
-    return score_reference(scorer.score(table).margin.tolist())
 
 
 def pursued(
@@ -202,9 +146,9 @@ def feedback(service: Service, who: Principal, rules: WatchRules) -> list[dict[s
 def alarms(told: dict[str, Any], bounds: Alarms) -> list[dict[str, Any]]:
     """What of a monitoring's answer is beyond a bound: which, where, what it is, the bound."""
     found = _moved(told["drift"]["features"], bounds)
-    psi = told["scores"]["psi"]
-    if psi is not None and psi > bounds.score_psi:
-        found.append(_alarm("score_drift", "all", psi, bounds.score_psi))
+    scores = told["scores"]
+    if scores["psi"] is not None and _drift(scores).beyond(bounds.score_psi):
+        found.append(_alarm("score_drift", "all", scores["psi"], bounds.score_psi))
     groups = [("all", told["all"])]
     groups += [(line["group"], line) for line in told["by_supervision_model"]]
     for name, line in groups:
@@ -228,7 +172,7 @@ def _moved(features: list[dict[str, Any]], bounds: Alarms) -> list[dict[str, Any
     moved = [
         line
         for line in features
-        if line["psi"] > bounds.feature_psi
+        if _drift(line).beyond(bounds.feature_psi)
         and not any(fnmatchcase(line["feature"], left) for left in bounds.features_left_out)
     ]
     if not moved:
@@ -236,6 +180,10 @@ def _moved(features: list[dict[str, Any]], bounds: Alarms) -> list[dict[str, Any
     more = f" and {len(moved) - NAMED} more" if len(moved) > NAMED else ""
     at = ", ".join(line["feature"] for line in moved[:NAMED]) + more
     return [_alarm("feature_drift", at, moved[0]["psi"], bounds.feature_psi)]
+
+
+def _drift(line: dict[str, Any]) -> Drift:
+    return Drift(line["psi"], line["usual"])
 
 
 def _alarm(alarm: str, at: str, got: Any, bound: float | None) -> dict[str, Any]:

@@ -56,8 +56,8 @@ def retrain(
 
     Its tests move on with the outcomes, as late as clues are ripe by what is known now. Never
     changes the champion. Raises NotReady where nothing is ripe or nothing new arrived since the
-    champion learned, Conflict while another retraining of this home runs (with `wait`, its end is
-    awaited), and whatever training refuses.
+    champion learned or a scorer was weighed beside it, Conflict while another retraining of this
+    home runs (with `wait`, its end is awaited), and whatever training refuses.
     """
     with _alone(home, wait):
         stem, declared = find_experiment(home.jurisdiction.folder / "experiments", name)
@@ -67,8 +67,9 @@ def retrain(
         result = train(home, name, clock, stages, experiment)
         with stages.stage("propose"):
             weighed = weigh(home, result.scorer)
-            path = _write_proposal(home, weighed, result.run, stem, clock, str(result.report))
             set_as = _set_challenger(home, weighed, clock)
+            # Last: what stands proposed is not trained again, not even where this was cut short.
+            path = _write_proposal(home, weighed, result.run, stem, clock, str(result.report))
     return {
         "run": result.run,
         "proposal": str(path),
@@ -82,7 +83,8 @@ def retrain(
 
 
 def require_something_new(home: Home, stem: str, experiment: Experiment) -> None:
-    """Raises NotReady where a retraining could only find the champion again, or nothing at all.
+    """Raises NotReady where a retraining could only find the champion again, or a scorer that was
+    weighed beside it already, or nothing at all.
 
     New is: a label that appeared, changed or went among the rows that teach; splits that moved on;
     other definitions of features; another question. Records that say nothing about a label change
@@ -98,15 +100,55 @@ def require_something_new(home: Home, stem: str, experiment: Experiment) -> None
             cure=_cure(experiment, learned),
         )
     champion = find_champion(home.scorers)
-    if champion is None or not (home.scorers / champion.scorer).is_dir():
-        return
-    manifest = read_manifest(home.scorers / champion.scorer)
-    if _asks_the_same(home, manifest, stem, experiment) and not _differs(home, manifest, learned):
+    serving = None if champion is None else champion.scorer
+    same = f"the same {len(learned.labels)} labels that it learned from"
+    if serving is not None and _taught_alike(home, serving, stem, experiment, learned):
         raise NotReady(
             wanted="something new since the champion learned",
-            got=f"the same {len(learned.labels)} labels that it learned from",
+            got=same,
             cure=_cure(experiment, learned),
         )
+    told = _told_already(home, serving, stem, experiment, learned)
+    if told is not None:
+        digest = str(told["scorer"])[:12]
+        raise NotReady(
+            wanted=f"something new since scorer {digest} was weighed beside this champion",
+            got=f"{same}; {_stands(told)}",
+            cure=f"decide about it (clues promote {digest}), or {_cure(experiment, learned)}",
+        )
+
+
+def _taught_alike(
+    home: Home, digest: str, stem: str, experiment: Experiment, learned: Learned
+) -> bool:
+    """Whether a scorer answers this very question and learned from these very labels."""
+    if not (home.scorers / digest).is_dir():
+        return False
+    manifest = read_manifest(home.scorers / digest)
+    return _asks_the_same(home, manifest, stem, experiment) and not _differs(
+        home, manifest, learned
+    )
+
+
+def _told_already(
+    home: Home, champion: str | None, stem: str, experiment: Experiment, learned: Learned
+) -> dict[str, Any] | None:
+    """What was weighed beside this champion and learned the same: training once more could only
+    propose it once more. None: there is no such."""
+    for path in sorted(proposals(home).glob("*.json")):
+        told: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        alike = told.get("champion") == champion and (home.scorers / path.stem).is_dir()
+        if alike and _taught_alike(home, path.stem, stem, experiment, learned):
+            return told
+    return None
+
+
+def _stands(told: dict[str, Any]) -> str:
+    """In words, whether a weighed scorer met the rule, and what it did not meet."""
+    if told["passed"]:
+        return "it met the promotion rule and waits for two persons"
+    unmet = ", ".join(str(each["rule"]) for each in told["reasons"] if not each["passed"])
+    return f"it did not meet the promotion rule ({unmet})"
 
 
 def _ripe_by_now(home: Home, declared: Experiment, clock: Clock) -> Experiment:

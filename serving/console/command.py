@@ -169,7 +169,9 @@ def _watching(service: Service, offices: Collection[str]) -> dict[str, dict[str,
 
 def _since(service: Service, seen: frozenset[str], now: datetime) -> datetime:
     """From when on endings and clues are counted, as on the monitoring page: twelve months, of
-    which the newest scored clue's is the last."""
+    which the newest scored clue's is the last, or that in which the data of a demo ends."""
+    if service.data_until is not None:
+        return period(service.data_until)
     with service.ledger.connect() as connection:
         head = int(connection.execute(sa.select(audit_head.c.seq)).scalar_one())
     return period(_newest(service.ledger, seen, head) or now)

@@ -56,13 +56,7 @@ def scorer_told(
     manifest = read_manifest(scorer_folder(service, digest))
     champion = find_champion(service.home.scorers)
     serving = None if champion is None else champion.scorer
-    ours = _metrics(told)
-    theirs = None
-    if serving is not None and serving != digest:
-        try:
-            theirs = _metrics(tell_scorer(service, serving))
-        except CluesError:
-            theirs = None
+    other = _champion_told(service, serving) if serving != digest else None
     card = told["card"]
     return {
         "told": told,
@@ -71,8 +65,11 @@ def scorer_told(
         "open": next((each for each in told["proposals"] if each["state"] == "open"), None),
         "curves": curves_of(report_of(service, manifest, digest)),
         "drawn": drawn,
-        "ours": ours,
-        "theirs": theirs,
+        "ours": _metrics(told),
+        "theirs": None if other is None else _metrics(other),
+        "tests": (told["judged_on"], None if other is None else other["judged_on"]),
+        "same_test": other is not None and _tests(told) == _tests(other),
+        "together": together(told["weighing"], serving),
         "names": [name for name, _ in FIGURES],
         "figure": figure,
         "better": better,
@@ -81,6 +78,20 @@ def scorer_told(
         "decides": may_decide(who),
         "person": who.person,
     }
+
+
+def together(weighing: dict[str, Any] | None, serving: str | None) -> dict[str, Any] | None:
+    """Figures of a scorer and of the champion on the same clues, where the one in use was weighed
+    beside it: `rows`, `challenger`, `champion`."""
+    if weighing is None or serving is None or weighing.get("champion") != serving:
+        return None
+    figures = weighing.get("figures")
+    names = ("rows", "challenger", "champion")
+    if not isinstance(figures, dict) or any(
+        not isinstance(figures.get(name), dict) for name in names
+    ):
+        return None
+    return figures
 
 
 def monitoring_told(service: Service, who: Principal, language: Language) -> dict[str, Any]:
@@ -132,6 +143,24 @@ def feature_titles(manifest: Manifest, language: Language) -> dict[str, str]:
         .replace("{value}", "…")
         for feature in manifest.features
     }
+
+
+def _champion_told(service: Service, serving: str | None) -> dict[str, Any] | None:
+    """What is told of the champion; None where there is none, or a spoilt one."""
+    try:
+        return None if serving is None else tell_scorer(service, serving)
+    except CluesError:
+        return None
+
+
+def _tests(told: dict[str, Any]) -> list[Any]:
+    """Every test of a scorer: when, and how many clues and cases. Two that know none are not the
+    same."""
+    splits = (told["figures"] or {}).get("splits")
+    names = ("test_from", "test_until", "test_clues", "test_cases")
+    if not isinstance(splits, list) or not splits:
+        return [told["scorer"]]
+    return [[each.get(name) for name in names] for each in splits if isinstance(each, dict)]
 
 
 def _metrics(told: dict[str, Any]) -> dict[str, Any] | None:

@@ -64,6 +64,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "The data of this demo ends here; silence and age are told as of that day: ",
     ),
     "league": ("监督模型成效（一年）", "Supervision models over a year"),
+    "league_note": (
+        "计入线索登记中的全部线索，不论是否评分；运行监测页只计有评分的线索。",
+        "It counts every clue of the register, scored or not; the monitoring page those scored.",
+    ),
     "raised_count": ("线索", "Clues"),
     "judged_count": ("已有结论", "Concluded"),
     "cases_count": ("成案", "Cases"),

@@ -30,6 +30,7 @@ def file(tmp_path: Path) -> Path:
 
 def taken_in(home: Home, file: Path, clock, monkeypatch, *, bytes_: int, threads: int) -> Receipt:
     monkeypatch.setattr(text_blocks, "BYTES_OF_A_BLOCK", bytes_)
+    monkeypatch.setattr(text_blocks, "BYTES_OF_A_PIECE", bytes_ // 4)
     monkeypatch.setenv("CLUES_THREADS", str(threads))
     return admit(home, "payments", [file], clock)
 
@@ -63,11 +64,11 @@ def test_a_block_that_fails_ends_the_batch_and_leaves_nothing(
     """Desks that wait for the number of the failed block are let go."""
     judge, calls = staging.Judge.judge, []
 
-    def fails_once(self: staging.Judge, block: Any) -> None:
+    def fails_once(self: staging.Judge, block: Any) -> staging.Judged:
         calls.append(len(block))
         if len(calls) == 3:
             raise OSError("the disk is full")
-        judge(self, block)
+        return judge(self, block)
 
     monkeypatch.setattr(staging.Judge, "judge", fails_once)
     with pytest.raises(OSError, match="disk is full"):

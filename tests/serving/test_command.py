@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -159,6 +159,41 @@ def test_the_year_is_the_same_on_the_monitoring_page_and_on_this_one(centre: Ser
     assert int(clues[-1]) == told["clues"] == read_clues(centre.home).num_rows
     enter(centre.client, centre, "auditor", None)
     assert "Counted since 2023-08-01" in centre.client.get("/console/monitoring?language=en").text
+
+
+@pytest.mark.parametrize(
+    ("language", "register", "scored"),
+    [
+        ("en", "every clue of the register, scored or not", "clues that have a score"),
+        ("zh", "线索登记中的全部线索，不论是否评分", "有评分的线索"),
+    ],
+)
+def test_each_page_says_which_clues_it_counts(
+    centre: Served, language: str, register: str, scored: str
+) -> None:
+    """The command page those of the register, the monitoring page those that have a score."""
+    assert register in centre.client.get(f"/console/command?language={language}").text
+    enter(centre.client, centre, "auditor", None)
+    assert scored in centre.client.get(f"/console/monitoring?language={language}").text
+
+
+def test_the_year_of_a_demo_is_that_of_its_data_whatever_is_brought_in(centre: Served) -> None:
+    """A clue raised today is tried out on data that ended in July 2024: both pages still tell of
+    the year up to then, and drift does not look at it."""
+    auditor = centre.key("auditor")
+    before = centre.client.get("/v1/monitoring", headers=auditor).json()
+    sent = {"clue_id": "today", "supervision_model": "paid_after_death", "subject_id": "new",
+            "office_id": "A", "raised_at": NOON.isoformat(), "amount_cents": 500}  # fmt: skip
+    key = {**centre.key("case_system"), "idempotency-key": "one"}
+    assert centre.client.post("/v1/clues", json={"clues": [sent]}, headers=key).status_code == 200
+    moved = centre.client.get("/v1/monitoring", headers=auditor).json()["since"]
+    assert moved > before["since"]
+    centre.home.note_data_until(datetime(2024, 7, 31))
+    centre.service.__dict__.pop("data_until", None)
+    told = centre.client.get("/v1/monitoring", headers=auditor).json()
+    assert told["since"] == before["since"] == "2023-08-01T00:00:00"
+    assert told["drift"]["scores"] == before["drift"]["scores"]
+    assert "Counted since 2023-08-01" in centre.client.get(PAGE).text
 
 
 def test_a_demo_says_where_its_data_ends(centre: Served) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from deciding_persons import Person, weigh
 from hamlet_scorer import write_hamlet_bundle
@@ -116,3 +118,60 @@ def test_a_card_is_shown_in_one_language_and_runs_nothing(served: Served, better
     page = Person(served, "Li").page(better)
     assert "Orders work *only*." in page
     assert "<script>" not in page
+
+
+def tell_figures(served: Served, digest: str, auc: float, *tests: tuple[str, str, int]) -> None:
+    """What a training keeps beside its report: figures, and the tests they are of."""
+    report = served.home.reports / f"drawn-{digest[:12]}"
+    report.mkdir(parents=True, exist_ok=True)
+    splits = [
+        {"test_from": f"{start} 00:00:00", "test_until": f"{end} 00:00:00", "test_clues": clues,
+         "test_cases": 7}
+        for start, end, clues in tests
+    ]  # fmt: skip
+    told = {"metrics": {"auc": auc}, "splits": splits}
+    (report / "figures.json").write_text(json.dumps(told), "utf-8")
+
+
+def test_figures_of_two_tests_are_not_compared_and_each_says_what_it_was_judged_on(
+    served: Served, better: str
+) -> None:
+    """Another month, or one clue more, is another test; the same test is compared."""
+    first, li = champion(served), Person(served, "Li")
+    spring, autumn = ("2024-03-01", "2024-05-01", 90), ("2024-09-01", "2024-11-01", 80)
+    tell_figures(served, better, 0.9, autumn)
+    for theirs, compared in (((spring, autumn), False), ((autumn,), True), ((spring,), False)):
+        tell_figures(served, first, 0.8, *theirs)
+        page = li.page(better)
+        assert ("different tests" in page, "▲ better" in page) == (not compared, compared)
+        clues = sum(each[2] for each in theirs)
+        assert "2024-09-01 – 2024-11-01" in page
+        assert f"{theirs[0][0]} – {theirs[-1][1]}" in page
+        assert f"{clues} with an outcome" in page
+    listed = served.client.get("/console/scorers?language=en", headers=li.shown).text
+    assert "2024-03-01 – 2024-05-01" in listed
+    assert "2024-09-01 – 2024-11-01" in listed
+    told = served.client.get("/v1/scorers", headers=served.key("auditor")).json()["scorers"]
+    assert {each["scorer"]: each["judged_on"]["clues"] for each in told} == {better: 80, first: 90}
+    report = served.home.reports / f"drawn-{first[:12]}" / "figures.json"
+    for odd in ('{"splits": 3}', '{"splits": [{"test_from": "x"}]}', '{"splits": []}', "{}"):
+        report.write_text(odd, "utf-8")
+        assert li.page(better).startswith("<!doctype html>")
+
+
+def test_what_was_weighed_on_the_same_clues_is_compared(served: Served, better: str) -> None:
+    """Beside the champion that it was weighed beside; once another serves, it says so no more."""
+    first, li = champion(served), Person(served, "Li")
+    path = served.home.proposals / f"{better}.json"
+    note = json.loads(path.read_text("utf-8"))
+    rows = {"labelled": 61, "cases": 9, "from": "2024-09-03T00:00:00", "until": "2024-10-28"}
+    figures = {"rows": rows, "challenger": {"auc": 0.71}, "champion": {"auc": 0.74}}
+    path.write_text(json.dumps({**note, "figures": figures}), "utf-8")
+    page = li.page(better)
+    assert "on the same clues" in page
+    assert "2024-09-03 – 2024-10-28" in page
+    assert "61 with an outcome" in page
+    assert "▼ worse" in page
+    for odd in ({"champion": "0" * 64}, {"champion": first, "figures": {"rows": rows}}):
+        path.write_text(json.dumps({**note, "figures": figures, **odd}), "utf-8")
+        assert "on the same clues" not in li.page(better)

@@ -180,8 +180,15 @@ def test_no_log_and_no_figure_has_anything_of_a_person(world: World) -> None:
     ]
     assert [reply.status_code for reply in asked] == [200, 422, 422, 403, 404, 401]
     ids = [reply.headers["x-request-id"] for reply in asked]
-    lines = [json.loads(line) for line in world.running.log.splitlines()]
-    told = {line.get("request_id"): line for line in lines if line["event"] == "request"}
+    told: dict[str, Any] = {}
+    until = time.monotonic() + 20
+    while not told.keys() >= set(ids) and time.monotonic() < until:  # a line follows its reply
+        lines = [
+            json.loads(line)
+            for line in world.running.log.splitlines(keepends=True)
+            if line.endswith("\n")
+        ]
+        told = {line.get("request_id"): line for line in lines if line["event"] == "request"}
     routes = [told[each]["route"] for each in ids]
     assert routes[0] == "/v1/scores"
     assert routes[3:5] == ["/v1/clues/{clue_id}", "-"]

@@ -24,8 +24,8 @@ from serving.watching import alarms, newest_scores, ripening
 
 AUDITOR = Principal("k", "auditor", None)
 QUIET: dict[str, Any] = {
-    "drift": {"features": [{"feature": "f", "psi": 0.2, "state": "moving"}]},
-    "scores": {"psi": 0.2},
+    "drift": {"features": [{"feature": "f", "psi": 0.2, "usual": 0.02, "state": "moving"}]},
+    "scores": {"psi": 0.2, "usual": 0.02},
     "all": {"with_outcome": 500, "calibration_error": 0.04},
     "by_supervision_model": [{"group": "m", "with_outcome": 20, "calibration_error": 0.5}],
     "ripening": {
@@ -51,7 +51,9 @@ def test_nothing_within_its_bound_is_an_alarm_and_each_bound_makes_one() -> None
     ]  # fmt: skip
     left_out = Alarms(feature_psi=0.1, features_left_out=("f*",))
     assert alarms(QUIET, left_out) == []
-    many = {"features": [{"feature": f"f{at}", "psi": 9.0 - at} for at in range(5)]}
+    usual = {"features": [{**QUIET["drift"]["features"][0], "psi": 0.9, "usual": 0.95}]}
+    assert alarms({**QUIET, "drift": usual, "scores": {"psi": 0.9, "usual": 1.0}}, Alarms()) == []
+    many = {"features": [{"feature": f"f{at}", "psi": 9.0 - at, "usual": 0} for at in range(5)]}
     (one,) = alarms({**QUIET, "drift": many}, Alarms())
     assert (one["at"], one["got"]) == ("f0, f1, f2 and 2 more", 9.0)
     assert {each["alarm"] for each in told} <= set(KINDS)

@@ -30,7 +30,7 @@ from training.experiment import Experiment, find_experiment
 from training.jobs import Jobs
 from training.promote import promote, roll_back
 from training.promotion_rule import PromotionRule
-from training.retrain import _alone, moved_on, retrain
+from training.retrain import _alone, moved_on, require_something_new, retrain
 from training.side_by_side import weigh
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -156,6 +156,29 @@ def test_nothing_new_and_nothing_ripe_are_refused(province: Home, tmp_path: Path
     with pytest.raises(NotReady, match="new since the champion"):
         retrain(home, "became_case", FixedClock(NOON), silent())
     assert not (home.path / "proposals").exists()
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_what_stands_proposed_or_was_refused_is_not_proposed_again(
+    proposed: tuple[Home, dict[str, Any]], passed: bool
+) -> None:
+    """On the same labels nothing is trained, and the refusal says which scorer stands and how; the
+    proposal and the challenger stay as they are. A word of weighing alone does as well."""
+    home, told = proposed
+    path = home.path / "proposals" / f"{told['scorer']}.json"
+    note = json.loads(path.read_text("utf-8"))
+    for reason in note["reasons"]:
+        reason["passed"] = passed or reason["rule"] != "calibration"
+    path.write_text(json.dumps({**note, "passed": passed}), "utf-8")
+    before = path.read_bytes(), (home.scorers / "challenger.json").read_bytes()
+    said = "met the promotion rule and waits" if passed else r"did not meet.*\(calibration\)"
+    with pytest.raises(NotReady, match=rf"scorer {told['scorer'][:12]}.*{said}"):
+        retrain(home, "became_case", FixedClock(NOON), silent())
+    assert (path.read_bytes(), (home.scorers / "challenger.json").read_bytes()) == before
+    _, experiment = find_experiment(home.jurisdiction.folder / "experiments", "became_case")
+    require_something_new(home, "another", experiment)  # another question is new
+    path.write_text(json.dumps({**note, "champion": told["scorer"]}), "utf-8")
+    require_something_new(home, "became_case", experiment)  # weighed beside another champion
 
 
 def test_nothing_ripe_tells_how_many_wait(province: Home, tmp_path: Path) -> None:
