@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from fastapi import Depends, FastAPI
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from base.settings import Settings
 from governance.home import Home
@@ -55,7 +55,7 @@ ROOMS = (
 class Application(FastAPI):
     """The routes, and before them the quick ways of those that are called all day."""
 
-    quick: ASGIApp | None = None
+    quick: QuickScores | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Whatever the quick ways do not answer comes back to the routes."""
@@ -84,8 +84,9 @@ def create_app(home: Home) -> FastAPI:
     for room in ROOMS:
         app.include_router(room.router)
     require_declared(app)
-    quick_scores = QuickScores(super(Application, app).__call__, app.state.service, tracer)
-    app.quick = QuickQueue(quick_scores, app, app.state.service.settings.hsts_seconds, tracer)
+    hsts_seconds = app.state.service.settings.hsts_seconds
+    quick_queue = QuickQueue(super(Application, app).__call__, app, hsts_seconds, tracer)
+    app.quick = QuickScores(quick_queue, app.state.service, tracer)
     return app
 
 

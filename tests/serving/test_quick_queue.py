@@ -56,13 +56,13 @@ def test_both_ways_give_the_same_reply(served: Any, monkeypatch: pytest.MonkeyPa
     """Whoever asks, whatever is asked; and the usual is answered by the quick way alone."""
     whole: list[str] = []
     quick = served.client.app.quick
+    application = quick.app.app
 
     async def handed_on(scope: Any, receive: Any, send: Any) -> None:
         whole.append(scope["path"])
-        await quick_scores(scope, receive, send)
+        await application(scope, receive, send)
 
-    quick_scores = quick.app
-    monkeypatch.setattr(quick, "app", handed_on)
+    monkeypatch.setattr(quick.app, "app", handed_on)
     visitors = cookies(served)
     assert told(served, "/console/queue", visitors[4])[0] == 200  # all offices ranked
     for cookie in visitors:
@@ -88,7 +88,7 @@ def test_a_ranking_that_is_old_is_made_again_in_the_whole_way(
             served.service.ledger, clue_id, to, by="x", role="dispatcher", offices=None,
             expects=None, clock=served.service.clock,
         )  # fmt: skip
-    quick = served.client.app.quick
+    quick = served.client.app.quick.app
     scope = {
         "type": "http", "method": "GET", "path": "/console/queue", "query_string": b"",
         "headers": [(b"cookie", f"{COOKIE}={key}".encode())], "state": {},
