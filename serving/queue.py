@@ -48,7 +48,7 @@ def queue_page(
     seen = visible_offices(service, who, office)
     fresh_queue(service, seen)
     page = read_page(service.ledger, seen, limit, cursor, models, beside)
-    entries = [_told(service, row) for row in page.rows]
+    entries = [told_place(service, row) for row in page.rows]
     return Page(entries, page.next_cursor, page.total, page.within)
 
 
@@ -115,7 +115,7 @@ def _declared(home: Home, version: int, day: date) -> tuple[Ways, Ends]:
     return ways, Ends(frozenset(closed_clues(home, end_of_day)), f"{version} {day}")
 
 
-def _told(service: Service, row: dict[str, Any]) -> dict[str, Any]:
+def told_place(service: Service, row: dict[str, Any]) -> dict[str, Any]:
     """A row of the kept ranking as callers see it; titles in both languages."""
     model = service.supervision_models.get(str(row["supervision_model"]))
     below, _ = row.pop("below"), row.pop("minus_value")

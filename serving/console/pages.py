@@ -14,7 +14,7 @@ from base.errors import CluesError
 from serving.access import service_of, visitor_of
 from serving.console import deciding, dispatching, moves, records, sign_in, splitting
 from serving.console.clue import clue_told, further_told
-from serving.console.evidence import said_by
+from serving.console.evidence import said_by, without_cents
 from serving.console.page import FOLDER, HEADERS, page, refused
 from serving.console.work_list import Asked, choices, work_list
 from serving.routes.clues import evidence_for
@@ -110,7 +110,12 @@ def evidence(
         told = evidence_for(service, who, clue_id, feature, language, 50, after)
     except CluesError as error:
         return refused(request, language, error)
-    return page(request, "evidence.html", language, told=told, said=said_by(service, language))
+    said = said_by(service, language, told["record_set"])
+    heads = {
+        each["name"]: without_cents(each["name"], each["title"], language)
+        for each in told["columns"]
+    }
+    return page(request, "evidence.html", language, told=told, said=said, heads=heads)
 
 
 @router.get("/console/clues/{clue_id}/further")
