@@ -63,8 +63,8 @@ class Drift:
 class Reference:
     """How training rows fell into bins. `edges`: inner ones of a number, ascending; `values`: of a
     category, in the order of their bins; `places` (n,): the bin of each row; `span`: the range of
-    a number with as much again on either side. The last bin is what is missing, the one before it (of a category) any other
-    value."""
+    a number with as much again on either side. The last bin is what is missing, the one before it
+    (of a category) any other value."""
 
     edges: Floats | None
     values: tuple[str, ...]
