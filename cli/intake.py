@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 FilesOrNone = Annotated[
     list[Path] | None, typer.Argument(help="csv, csv.gz, jsonl or parquet files.")
 ]
+UP_TO_DATE = "up_to_date_until"
+AT_A_TERMINAL = {"merged": "found again", UP_TO_DATE: "up to date until"}
 
 
 @answers
@@ -190,14 +192,24 @@ def raise_clues(
 
 def _counted(told: Mapping[str, Any], as_json: bool) -> dict[str, Any]:
     """Counts of each supervision model; at a terminal `merged` is called what it is: a find of a
-    clue that there was already, also one of an earlier cycle of the same run."""
-    counts = {name: asdict(count) for name, count in told.items()}
+    clue that there was already, also one of an earlier cycle of the same run. Where nothing was due
+    it says until when all was run."""
+    counts = {name: _plain(count) for name, count in told.items()}
     if as_json:
         return counts
     return {
-        name: {"found again" if key == "merged" else key: each for key, each in count.items()}
+        name: {
+            AT_A_TERMINAL.get(key, key): each
+            for key, each in count.items()
+            if key != UP_TO_DATE or each is not None
+        }
         for name, count in counts.items()
     }
+
+
+def _plain(count: Any) -> dict[str, Any]:
+    until = count.up_to_date_until
+    return {**asdict(count), UP_TO_DATE: until and until.isoformat()}
 
 
 def _tell_raised(home: Home, moment: datetime, rows: int) -> None:

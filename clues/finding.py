@@ -30,11 +30,15 @@ FIRST = f"{MOMENT}, {PLACE}, raised_at, evidence"
 
 @dataclass
 class Raised:
-    """What one supervision model found: new clues, and finds that were clues already."""
+    """What one supervision model found: new clues, and finds that were clues already.
+
+    `up_to_date_until`: the last cycle that this version of it ran, where none was due.
+    """
 
     raised: int = 0
     merged: int = 0
     runs: int = 0
+    up_to_date_until: datetime | None = None
 
 
 def find(

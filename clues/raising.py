@@ -4,12 +4,15 @@
 
 A clue's moment is that of the first cycle that found it. The same subject on the same ground is one
 clue: whoever finds it again, later or by another supervision model, is counted as merged.
+
+What was run is noted by supervision model and version: one that was mended runs over history once
+more, and what the version before had found stays that version's.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
 import duckdb
@@ -22,28 +25,38 @@ from clues.finding import Raised, find
 from clues.rehearsal import Rehearsed, told_samples
 from clues.supervision import SupervisionModel, load_supervision_models
 from governance import tables
+from governance.engine import file_list
 from governance.home import Home
 from governance.jurisdiction import Jurisdiction
 
+NOTE = "raised.json"
+# What the register notes of clues raised here, before the day.
+BATCH = "raised "
 Due = dict[str, list[datetime]]
+# Supervision model -> version -> the last cycle that it ran.
+Done = dict[str, dict[str, str]]
 
 
 def raise_until(home: Home, until: datetime, bar: Bar | None = None) -> dict[str, Raised]:
     """Run every supervision model for each of its cycles up to and including `until`.
 
-    Cycles that an earlier call ran are not run again. Returns supervision model -> counts.
+    Cycles that an earlier call ran by the same version are not run again. Returns supervision
+    model -> counts.
     """
     bar = bar or SilentBar()
     with tables.writing(home.table("clues")):
         models = load_supervision_models(home.jurisdiction)
-        done = _cycles_done(home)
+        done = _cycles_done(home, models)
         due = _due(home.jurisdiction, models, done, until)
         bar.expect(sum(map(len, due.values())) + 1)
         connection, counts = find(home, models, due, bar)
         if connection is not None:
             _store(connection, home, until)
-        _note_cycles(home, done, due)
+        _note_cycles(home, models, done, due)
         bar.advance()
+    for model in models:
+        if not due[model.name]:
+            counts[model.name].up_to_date_until = _last_run(done, model)
     return counts
 
 
@@ -52,8 +65,9 @@ def rehearse(
 ) -> dict[str, Rehearsed]:
     """What `raise_until` would do, with some of the clues it would raise; nothing is stored.
 
-    `only`: these supervision models alone; they then have no rivals for a clue. Raises NotFound for
-    one that does not exist.
+    `only`: these supervision models alone; they then have no rivals for a clue. One of which no
+    cycle is due is run over all of them, so that its writer sees what it finds, and says until when
+    it is up to date. Raises NotFound for one that does not exist.
     """
     models = load_supervision_models(home.jurisdiction)
     names = [model.name for model in models]
@@ -62,14 +76,26 @@ def rehearse(
             cure = nearest(name, names)
             raise NotFound(wanted="a supervision model", got=repr(name), cure=cure)
     models = [model for model in models if not only or model.name in only]
-    due = _due(home.jurisdiction, models, _cycles_done(home), until)
+    done = _cycles_done(home, models)
+    due = _due(home.jurisdiction, models, done, until)
+    idle = [model for model in models if not due[model.name]]
+    told = _rehearsed(home, [model for model in models if due[model.name]], due, samples)
+    told |= _rehearsed(home, idle, _due(home.jurisdiction, idle, {}, until), samples)
+    for model in idle:
+        told[model.name].up_to_date_until = _last_run(done, model)
+    return {model.name: told[model.name] for model in models}
+
+
+def _rehearsed(
+    home: Home, models: list[SupervisionModel], due: Due, samples: int
+) -> dict[str, Rehearsed]:
     connection, counts = find(home, models, due, SilentBar())
     return {
         name: Rehearsed(
             count.raised,
             count.merged,
             count.runs,
-            told_samples(connection, home.jurisdiction, name, samples),
+            samples=told_samples(connection, home.jurisdiction, name, samples),
         )
         for name, count in counts.items()
     }
@@ -78,7 +104,7 @@ def rehearse(
 def _due(
     jurisdiction: Jurisdiction,
     models: list[SupervisionModel],
-    done: Mapping[str, str],
+    done: Done,
     until: datetime,
 ) -> Due:
     """Supervision model -> the moments at which it is still to run."""
@@ -86,9 +112,9 @@ def _due(
 
 
 def _still_due(
-    jurisdiction: Jurisdiction, model: SupervisionModel, done: Mapping[str, str], until: datetime
+    jurisdiction: Jurisdiction, model: SupervisionModel, done: Done, until: datetime
 ) -> Iterator[datetime]:
-    last = datetime.fromisoformat(done[model.name]) if model.name in done else None
+    last = _last_run(done, model)
     if model.head.raised == "by_column":
         if last is None or last < until:
             yield until
@@ -114,7 +140,7 @@ def _store(connection: duckdb.DuckDBPyConnection, home: Home, until: datetime) -
     rows = connection.sql(f"""
         SELECT {count} + row_number() OVER (ORDER BY raised_at, clue_id) AS record_no,
                raised_at AS happened_at, raised_at AS known_at, NULL::TIMESTAMP AS retracted_at,
-               'raised ' || strftime(raised_at, '%Y-%m-%d') AS batch, *
+               '{BATCH}' || strftime(raised_at, '%Y-%m-%d') AS batch, *
         FROM found ORDER BY record_no
     """).to_arrow_table()
     if rows.num_rows:
@@ -122,14 +148,48 @@ def _store(connection: duckdb.DuckDBPyConnection, home: Home, until: datetime) -
         tables.append(path, rows.select(schema.names).cast(schema), {"until": until.isoformat()})
 
 
-def _cycles_done(home: Home) -> dict[str, str]:
-    note = home.path / "raised.json"
-    return dict(json.loads(note.read_text("utf-8"))) if note.is_file() else {}
+def _last_run(done: Done, model: SupervisionModel) -> datetime | None:
+    told = done.get(model.name, {}).get(model.version)
+    return None if told is None else datetime.fromisoformat(told)
 
 
-def _note_cycles(home: Home, done: dict[str, str], due: Due) -> None:
+def _cycles_done(home: Home, models: Sequence[SupervisionModel]) -> Done:
+    """What the home's note says. One of before versions were noted names no version: it was run by
+    the one that raised its newest clue or, where it raised none, by the present one, so that an
+    upgrade alone runs nothing again."""
+    note = home.path / NOTE
+    if not note.is_file():
+        return {}
+    told: dict[str, str | dict[str, str]] = json.loads(note.read_text("utf-8"))
+    ran_by = {model.name: model.version for model in models}
+    if any(isinstance(each, str) for each in told.values()):
+        ran_by |= _versions_of_newest(home)
+    return {
+        name: {ran_by.get(name, ""): each} if isinstance(each, str) else each
+        for name, each in told.items()
+    }
+
+
+def _versions_of_newest(home: Home) -> dict[str, str]:
+    """Supervision model -> the version that the clue it raised last came from."""
+    files = tables.files(home.table("clues"))
+    if not files:
+        return {}
+    query = (
+        "SELECT supervision_model, arg_max(model_version, record_no)"
+        f" FROM {file_list(files)} WHERE starts_with(batch, '{BATCH}') GROUP BY ALL"
+    )
+    with duckdb.connect() as connection:
+        return dict(connection.execute(query).fetchall())
+
+
+def _note_cycles(home: Home, models: Sequence[SupervisionModel], done: Done, due: Due) -> None:
     """Written after the clues: a crash between runs the cycles again, and finds nothing new."""
-    ran = {name: moments[-1].isoformat() for name, moments in due.items() if moments}
-    draft = home.path / "raised.json.new"
+    ran = {
+        model.name: {**done.get(model.name, {}), model.version: due[model.name][-1].isoformat()}
+        for model in models
+        if due[model.name]
+    }
+    draft = home.path / f"{NOTE}.new"
     draft.write_text(json.dumps({**done, **ran}, indent=1) + "\n", "utf-8")
-    draft.replace(home.path / "raised.json")
+    draft.replace(home.path / NOTE)

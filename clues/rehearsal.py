@@ -6,6 +6,7 @@ A value that not every reader is cleared for is told by its shape alone: digits 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import duckdb
@@ -20,11 +21,16 @@ HIDDEN = ("subject_id", "ground_key")
 
 @dataclass
 class Rehearsed:
-    """What one supervision model would raise and merge, with `samples` of what it would raise."""
+    """What one supervision model would raise and merge, with `samples` of what it would raise.
+
+    `up_to_date_until`: the last cycle that this version of it ran, where none is due. Then these
+    are the counts of all its cycles, which a raising would not run again.
+    """
 
     raised: int
     merged: int
     runs: int
+    up_to_date_until: datetime | None = None
     samples: list[dict[str, Any]] = field(default_factory=list)
 
 

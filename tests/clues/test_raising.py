@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from pathlib import Path
 
@@ -167,3 +168,71 @@ def test_a_clue_knows_the_version_that_raised_it(home: Home) -> None:
     versions = {row["subject_id"]: row["model_version"] for row in read_clues(home).to_pylist()}
     assert versions.pop("p99") not in {first, *versions.values()}
     assert set(versions.values()) == {first}
+
+
+UNTIL = datetime(2024, 9, 1)
+
+
+def mend(
+    home: Home, name: str = "paid_after_death", old: str = "", new: str = "-- mended\n"
+) -> None:
+    """Another version of a supervision model: a part replaced, or a line put at its end."""
+    path = home.jurisdiction.folder / "supervision" / f"{name}.sql"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace(old, new) if old else text + new, "utf-8")
+
+
+def test_a_mended_supervision_model_runs_over_history_again(home: Home) -> None:
+    """One that could find nothing, mended: nine cycles, twelve clues; the dry run says so."""
+    add_model(home, "trial", ground="trial")
+    mend(home, "trial", "GROUP BY", "WHERE false GROUP BY")
+    assert raise_until(home, UNTIL)["trial"].raised == 0
+    mend(home, "trial", "WHERE false GROUP BY", "GROUP BY")
+    told = rehearse(home, UNTIL, only=["trial"])["trial"]
+    assert (told.raised, told.runs, told.up_to_date_until) == (12, 9, None)
+    assert len(told.samples) == 3
+    raised = raise_until(home, UNTIL)
+    assert (raised["trial"].raised, raised["trial"].runs) == (12, 9)
+    assert raised["paid_after_death"].runs == 0
+    assert set(read_clues(home)["raised_at"].to_pylist()) == {datetime(2024, 7, 1)}
+
+
+def test_what_a_version_found_stays_its_own_when_the_next_finds_it_again(home: Home) -> None:
+    """All cycles once more, and not one clue more; done so, that version is not due again."""
+    before = read_clues(home)
+    mend(home)
+    told = raise_until(home, UNTIL)["paid_after_death"]
+    assert (told.raised, told.merged, told.runs) == (0, 36, 9)
+    assert read_clues(home).equals(before)
+    mend(home, old="-- mended\n", new="")
+    assert raise_until(home, UNTIL)["paid_after_death"].runs == 2
+    mend(home)
+    assert raise_until(home, UNTIL)["paid_after_death"].runs == 0
+
+
+def test_a_dry_run_runs_also_where_nothing_is_due_and_says_so(home: Home) -> None:
+    """All cycles, so that who mends sees what it finds; a raising says the same, and runs none."""
+    last = raise_until(home, UNTIL)["paid_after_death"]
+    told = rehearse(home, UNTIL)["paid_after_death"]
+    assert last.up_to_date_until is None
+    assert (told.raised, told.merged, told.runs, told.up_to_date_until) == (0, 36, 9, UNTIL)
+    again = raise_until(home, datetime(2024, 9, 15))["paid_after_death"]
+    assert (again.runs, again.up_to_date_until) == (0, UNTIL)
+
+
+def test_a_note_of_before_versions_runs_nothing_again_unless_the_version_is_another(
+    home: Home,
+) -> None:
+    """It named no version: that of the newest clue ran; where none was raised, the present one."""
+    add_model(home, "never", ground="never")
+    mend(home, "never", "GROUP BY", "WHERE false GROUP BY")
+    old = json.dumps(dict.fromkeys(("paid_after_death", "never", "gone"), "2024-07-01T00:00:00"))
+    note = home.path / "raised.json"
+    for mended, runs in ((False, 0), (True, 7)):
+        if mended:
+            mend(home)
+        note.write_text(old, "utf-8")
+        told = raise_until(home, datetime(2024, 7, 1))
+        assert {name: count.runs for name, count in told.items()} == {
+            "paid_after_death": runs, "never": 0,
+        }  # fmt: skip
