@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from base.declared import load_declared
 from base.errors import Fault, Refused, nearest
 from dispatch.deadlines import accept_until, verify_until
+from governance.checks import CLOCKS_DIFFER, NOT_AFTER_NOW
 
 State = Literal[
     "raised",
@@ -55,14 +56,16 @@ WORDS: tuple[State, ...] = (
     "split",
 )
 REASON_LENGTH, FACT_LENGTH = 2_000, 200
+# Of outcomes as of what a person files.
+NOT_BEFORE_RAISED = "a decision not before the day the clue was raised"
 
 
 @dataclass(frozen=True)
 class Transition:
     """One move: who may make it, whether it needs a reason, and which facts.
 
-    Facts: name -> `text`, `date`, `clue` (the id of another open clue of the mover's offices),
-    `office`, or `parts` (of a split: ids of the clues that it becomes).
+    Facts: name -> `text`, `date` (of a decision), `clue` (the id of another open clue of the
+    mover's offices), `office`, or `parts` (of a split: ids of the clues that it becomes).
     `may` names facts that can be given but need not.
     """
 
@@ -158,8 +161,14 @@ def next_states(state: str, role: str) -> list[Transition]:
     return [move for move in TRANSITIONS.values() if move.source == state and role in move.roles]
 
 
-def check_facts(move: Transition, reason: str, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts of a move as they are kept. Raises Refused with every fault; quotes no value."""
+def check_facts(
+    move: Transition, reason: str, facts: Mapping[str, Any], *, raised_at: datetime, at: datetime
+) -> dict[str, Any]:
+    """The facts of a move made `at` that moment, as they are kept.
+
+    A date is judged as that of an outcome is: not after now, nor before the day the clue was
+    raised. Raises Refused with every fault; quotes no value.
+    """
     faults = []
     if move.reason and not reason.strip():
         faults.append(Fault("a reason", "none", "say why", "reason"))
@@ -176,21 +185,29 @@ def check_facts(move: Transition, reason: str, facts: Mapping[str, Any]) -> dict
         if name not in declared:
             cure = nearest(name, declared) if declared else "leave it out"
             faults.append(Fault("a fact of this move", "another", cure, name))
-        elif fault := _unfit(name, declared[name], facts[name]):
+        elif declared[name] == "date":
+            faults += _unfit_date(name, facts[name], raised_at, at)
+        elif fault := _unfit(name, facts[name]):
             faults.append(fault)
     if faults:
         raise Refused.gather(faults)
     return {name: _kept(facts[name]) for name in sorted(facts)}
 
 
-def _unfit(name: str, kind: str, value: Any) -> Fault | None:
-    where = name
-    if kind == "date":
-        try:
-            date.fromisoformat(str(value))
-        except ValueError:
-            return Fault("a date such as 2026-01-31", "another value", "mend it", where)
-        return None
+def _unfit_date(where: str, value: Any, raised_at: datetime, at: datetime) -> list[Fault]:
+    try:
+        told = date.fromisoformat(str(value))
+    except ValueError:
+        return [Fault("a date such as 2026-01-31", "another value", "mend it", where)]
+    if told > (at + CLOCKS_DIFFER).date():
+        return [Fault(NOT_AFTER_NOW, "a later day", "mend it", where)]
+    # A clue of a simulated year may be raised later than the clock says: today is never too early.
+    if told < min(raised_at, at).date():
+        return [Fault(NOT_BEFORE_RAISED, "an earlier day", "mend it", where)]
+    return []
+
+
+def _unfit(where: str, value: Any) -> Fault | None:
     if not isinstance(value, str) or not value.strip() or len(value) > FACT_LENGTH:
         return Fault(f"text of 1 to {FACT_LENGTH} characters", "another value", "mend it", where)
     if has_controls(value):

@@ -18,6 +18,7 @@ from base.errors import NotReady
 from base.moment import Clock
 from base.progress import SilentBar
 from clues.register import require_clues
+from dispatch.life_cycle import NOT_BEFORE_RAISED
 from dispatch.outcome_events import settle
 from dispatch.standing import PLATFORM
 from governance.checks import Earliest, quoted
@@ -132,7 +133,7 @@ def _raised(clues: pa.Table) -> Earliest:
         DECIDED,
         "clue_id",
         moments,
-        "a decision not before the day the clue was raised",
+        NOT_BEFORE_RAISED,
         "mend decided_at at its source, or name the clue that was decided",
     )
 

@@ -103,7 +103,7 @@ def move_in(
     given = dict(facts or {})
     row = looked_at(connection, clue_id, to, given, offices)
     transition = _allowed(row, to, role, expects)
-    kept = check_facts(transition, reason, given)
+    kept = check_facts(transition, reason, given, raised_at=row["raised_at"], at=at)
     event = event_row(row, to, at=at, by=by, role=role, reason=reason.strip(), facts=kept)
     event["to_admit"] = to in WORDS
     changed = {**row, **_standing_after(row, to, at, kept, deadlines or Deadlines())}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 
@@ -44,6 +44,9 @@ UNSEEN = (
 # A cell that begins with = is one; with @, + or - if something is called or piped in it.
 FORMULA = r"^(=|[@+-][^0-9]*[(|!])"
 BEGINS_WITH_DIGIT = frozenset({"%Y", "%y", "%m", "%d", "%H"})
+NOT_AFTER_NOW = "a moment not after now"
+# A moment may be this far ahead of this machine's clock and still be no mistake.
+CLOCKS_DIFFER = timedelta(days=1)
 # No column of a contract can be called so.
 EARLIEST = '"earliest moment"'
 FORM_WORDS = {
@@ -299,7 +302,7 @@ def _latest_checks(latest: Mapping[str, datetime]) -> list[Check]:
         Check(
             name,
             f"{quoted(name)} > TIMESTAMP {literal(moment.isoformat(sep=' '))}",
-            "a moment not after now",
+            NOT_AFTER_NOW,
             cure,
         )
         for name, moment in latest.items()

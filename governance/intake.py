@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from base.settings import Settings
 from governance import quarantine, receipts, tables
 from governance.batch import Batch, Kinds
 from governance.block import Source
-from governance.checks import Earliest
+from governance.checks import CLOCKS_DIFFER, Earliest
 from governance.columns import column_notices, late_columns, take_in_columns
 from governance.contract import Contract, Reference
 from governance.corrections import commit_rows, settle
@@ -43,8 +43,6 @@ from governance.staging import referred_times_sql
 
 # What the engine may hold of a batch before it spills; files are read beside it.
 MEMORY = "1GB"
-# A moment may be this far ahead of this machine's clock and still be no mistake.
-CLOCKS_DIFFER = timedelta(days=1)
 
 
 @dataclass

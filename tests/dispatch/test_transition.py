@@ -15,13 +15,28 @@ from ledgers import Ticking, stand, walk
 
 from base.errors import CluesError, Conflict, NotAllowed, NotFound, Refused
 from base.moment import FixedClock
-from dispatch.life_cycle import OPEN, STATES, TRANSITIONS, Deadlines, load_deadlines
+from dispatch.life_cycle import (
+    NOT_BEFORE_RAISED,
+    OPEN,
+    STATES,
+    TRANSITIONS,
+    Deadlines,
+    load_deadlines,
+)
 from dispatch.standing import history, open_rows, state_of
 from dispatch.transition import move
+from governance.checks import NOT_AFTER_NOW
 from scoring.idempotency import KeyUsed
+from scoring.ledger import open_ledger
 from scoring.ledger.tables import audit, clue_events
 
 ROUNDS = int(os.environ.get("CLUES_TEST_ROUNDS", "100"))
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> sa.Engine:
+    """On SQLite, where the database decides nothing."""
+    return open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
 
 
 def go(ledger: sa.Engine, clue: str, to: str, role: str = "dispatcher", **more: Any) -> Any:
@@ -97,6 +112,44 @@ def test_a_move_without_what_it_needs_is_refused_and_changes_nothing(
         go(either_ledger, "c", to, "reviewer", **more)
     assert wanted in [fault.where for fault in told.value.faults]
     assert state_of(either_ledger, "c")["version"] == 5
+
+
+@pytest.mark.parametrize(
+    ("filed_on", "wanted"),
+    [
+        ("2999-01-01", NOT_AFTER_NOW),
+        ("2026-01-07", NOT_AFTER_NOW),
+        ("2026-01-04", NOT_BEFORE_RAISED),
+        ("1999-01-01", NOT_BEFORE_RAISED),
+    ],
+)
+def test_a_case_is_filed_neither_later_than_now_nor_before_its_clue_was_raised(
+    ledger: sa.Engine, filed_on: str, wanted: str
+) -> None:
+    """As an outcome is decided, in the same words; today is never refused."""
+    stand(ledger, ["c"])
+    walk(ledger, "c", "verifying")
+    facts = {"case_number": "1", "filed_on": filed_on}
+    with pytest.raises(Refused) as told:
+        go(ledger, "c", "case_filed", "reviewer", facts=facts)
+    assert [(fault.where, fault.wanted) for fault in told.value.faults] == [("filed_on", wanted)]
+    assert filed_on not in str(told.value)
+    long_after = FixedClock(datetime(2027, 3, 1, 8))
+    facts["filed_on"] = "2027-03-01"
+    filed = go(ledger, "c", "case_filed", "reviewer", facts=facts, clock=long_after)
+    assert filed["state"] == "case_filed"
+
+
+def test_a_case_is_filed_today_where_a_simulated_clue_was_raised_later(ledger: sa.Engine) -> None:
+    """The clock stands before the year that was simulated: its day is taken, the one before not."""
+    stand(ledger, ["c"])
+    walk(ledger, "c", "verifying")
+    before = FixedClock(datetime(2025, 6, 1, 8))
+    facts = {"case_number": "1", "filed_on": "2025-05-31"}
+    with pytest.raises(Refused, match=NOT_BEFORE_RAISED):
+        go(ledger, "c", "case_filed", "reviewer", facts=facts, clock=before)
+    facts["filed_on"] = "2025-06-01"
+    assert go(ledger, "c", "case_filed", "reviewer", facts=facts, clock=before)["version"] == 6
 
 
 def test_a_stale_look_gets_a_conflict_that_says_where_the_clue_is(

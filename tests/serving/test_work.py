@@ -137,6 +137,9 @@ def test_a_reviewers_day_over_http(served: Any) -> None:
     short = post(served, path, {"to": "case_filed", "expects": 5, "case_number": "1"}, reviewer)
     assert (short.status_code, short.json()["faults"][0]["where"]) == (422, "filed_on")
     filed = {"to": "case_filed", "expects": 5, "case_number": "皖1号", "filed_on": "2026-01-02"}
+    for unfit in ("2999-01-01", "2024-06-30"):
+        refused = post(served, path, {**filed, "filed_on": unfit}, reviewer)
+        assert (refused.status_code, refused.json()["faults"][0]["where"]) == (422, "filed_on")
     done = [post(served, path, filed, reviewer, "k") for _ in range(2)]
     assert done[0].json()["state"] == "case_filed"
     assert done[0].content == done[1].content
