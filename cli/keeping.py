@@ -23,14 +23,17 @@ audit = typer.Typer(help="The audit trail: verified, signed, recomputed.", no_ar
 def verify(
     checkpoints: CheckpointsOption = None,
     key: KeyOption = None,
-    deep: Annotated[bool, typer.Option("--deep", help="Read every kept score too.")] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read every kept score, event and standing too.")
+    ] = False,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> dict[str, Any]:
-    """Check the chain of what was done, and names its first bad row; exit 2 where there is one.
+    """Check the chain of what was done, and name its first bad row; exit 2 where there is one.
 
     Without checkpoints kept elsewhere, a chain that was cut off or written anew looks whole.
     """
+    from dispatch.life_cycle import OPEN
     from governance.home import Home
     from scoring.audit import verify as verify_ledger
     from scoring.checkpoint import FILE, PUBLIC, read_checkpoints
@@ -40,7 +43,8 @@ def verify(
     file, public = checkpoints or opened.audit / FILE, key or opened.audit / PUBLIC
     named = checkpoints is not None or file.is_file()
     marks = read_checkpoints(file, public) if named else []
-    return verify_ledger(open_ledger(opened.ledger_url), marks, deep=deep).as_json()
+    ledger = open_ledger(opened.ledger_url)
+    return verify_ledger(ledger, marks, deep=deep, open_states=OPEN).as_json()
 
 
 @audit.command("checkpoint")

@@ -1,5 +1,6 @@
 """The audit, verified: the chain row by row, its end, the checkpoints kept outside, and (deep) that
-scores and events still say what the audit says they did (P-12).
+scores and events still say what the audit says they did and clues stand where events left them
+(P-12).
 
 A chain alone shows neither that its end was cut off nor that all of it was written anew. So its
 end is signed now and then and the line kept outside the database (scoring/checkpoint.py).
@@ -7,7 +8,7 @@ end is signed now and then and the line kept outside the database (scoring/check
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 
 from base.moment import Clock
 from scoring.checkpoint import Checkpoint
-from scoring.kept_as_told import NotAsTold, check_events, check_scores
+from scoring.kept_as_told import NotAsTold, check_events, check_scores, check_states
 from scoring.ledger.chain import COLUMNS, GENESIS, Entry, append, digest_of
 from scoring.ledger.opening import writing
 from scoring.ledger.tables import audit, audit_head
@@ -26,7 +27,8 @@ ROWS_AT_ONCE = 5_000
 
 @dataclass(frozen=True)
 class Verdict:
-    """`first_bad`: the number of the first row that is not as it was told (None: none)."""
+    """`first_bad`: the number of the first row that is not as it was told (None: none). `clue`: one
+    that stands elsewhere than its events say; `first_bad` is then the last row about it, if any."""
 
     ok: bool
     rows: int
@@ -35,23 +37,29 @@ class Verdict:
     checkpoints: int = 0
     batches: int | None = None
     events: int | None = None
+    states: int | None = None
+    clue: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         return dict(vars(self))
 
 
 def verify(
-    ledger: sa.Engine, checkpoints: Sequence[Checkpoint] = (), *, deep: bool = False
+    ledger: sa.Engine,
+    checkpoints: Sequence[Checkpoint] = (),
+    *,
+    deep: bool = False,
+    open_states: Collection[str] = (),
 ) -> Verdict:
     """Check the chain from its first row, in bounded memory, as it stands at one moment.
 
     `checkpoints` are those whose signatures were checked (`read_checkpoints`). `deep` also reads
     every kept score and every event of a clue again and compares them with the digests in the
-    audit.
+    audit, and where each clue stands with its events; `open_states`: those in which it is open.
     """
     marks = sorted(checkpoints, key=lambda mark: mark.seq)
     count = 0
-    batches = events = 0 if deep else None
+    batches = events = states = 0 if deep else None
     with ledger.connect() as connection:
         if ledger.dialect.name != "sqlite":
             connection = connection.execution_options(isolation_level="REPEATABLE READ")
@@ -61,9 +69,11 @@ def verify(
             if deep:
                 batches = check_scores(connection)
                 events = check_events(connection)
+                states = check_states(connection, open_states)
         except NotAsTold as bad:
-            return Verdict(False, count, bad.seq, bad.reason, len(marks), batches, events)
-    return Verdict(True, count, None, None, len(marks), batches, events)
+            found = (bad.seq, bad.reason, len(marks), batches, events, states, bad.clue)
+            return Verdict(False, count, *found)
+    return Verdict(True, count, None, None, len(marks), batches, events, states)
 
 
 def note_read(ledger: sa.Engine, *, who: str, about: str, what: str, clock: Clock) -> None:

@@ -1,4 +1,5 @@
-"""Whether scores and events of clues still say what the audit says they did: its deep part (P-12).
+"""Whether scores and events of clues still say what the audit says they did, and clues stand where
+their events leave them: its deep part (P-12).
 
 The chain proves the audit; here the rows that it tells of are read again and compared with the
 digests in it. Events of the platform's own (a clue was scored) are told of by the scores.
@@ -7,7 +8,7 @@ digests in it. Events of the platform's own (a clue was scored) are told of by t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import orjson
@@ -15,15 +16,55 @@ import sqlalchemy as sa
 
 from scoring.ledger.events import digest_of_event, digest_of_events
 from scoring.ledger.scores import digest_of_batch, digest_of_score
-from scoring.ledger.tables import audit, clue_events, scores_given
+from scoring.ledger.tables import audit, clue_events, clue_states, scores_given
+
+CLUES_AT_ONCE = 5_000
+# State, version, office.
+Standing = tuple[str, int, str | None]
+# Registered and no more; scored or ordered before the ledger kept events.
+WITHOUT_EVENTS = frozenset({("raised", 0), ("scored", 1), ("dispatched", 1)})
+_newest = (
+    sa.select(sa.func.max(clue_events.c.version))
+    .where(clue_events.c.clue_id == clue_states.c.clue_id)
+    .correlate(clue_states)
+    .scalar_subquery()
+)
+STANDING = (
+    sa.select(
+        clue_states.c.clue_id,
+        clue_states.c.state,
+        clue_states.c.version,
+        clue_states.c.open,
+        clue_states.c.office_id,
+        clue_events.c.to_state,
+        clue_events.c.version.label("event_version"),
+        clue_events.c.office_id.label("event_office"),
+        clue_events.c.facts,
+    )
+    .outerjoin(
+        clue_events,
+        sa.and_(clue_events.c.clue_id == clue_states.c.clue_id, clue_events.c.version == _newest),
+    )
+    .where(clue_states.c.clue_id > sa.bindparam("after"))
+    .order_by(clue_states.c.clue_id)
+    .limit(CLUES_AT_ONCE)
+)
+NOWHERE = (
+    sa.select(sa.func.min(clue_events.c.clue_id))
+    .outerjoin(clue_states, clue_states.c.clue_id == clue_events.c.clue_id)
+    .where(clue_states.c.clue_id.is_(None), clue_events.c.version.is_not(None))
+)
 
 
 class NotAsTold(Exception):
-    """Row `seq` of the audit tells of something that is not what is kept."""
+    """Row `seq` of the audit tells of something that is not what is kept (None: no row names it).
 
-    def __init__(self, seq: int, reason: str) -> None:
+    `clue`: the one that stands elsewhere than its events say.
+    """
+
+    def __init__(self, seq: int | None, reason: str, clue: str | None = None) -> None:
         super().__init__(reason)
-        self.seq, self.reason = seq, reason
+        self.seq, self.reason, self.clue = seq, reason, clue
 
 
 def check_scores(connection: sa.Connection) -> int:
@@ -57,7 +98,9 @@ def check_events(connection: sa.Connection) -> int:
         digest = digest_of_event(row)
         if digest in moved:
             found[digest] += 1
-        elif row["source"] == "person":
+        elif row["source"] == "person" or (
+            row["source"] == "platform" and row["to_state"] != "scored"
+        ):
             raise NotAsTold(_about(moved, connection, row), "an event is not what was told")
         elif row["source"] == "outcome":
             key = (row["kept_at"].isoformat(), row["by"])
@@ -68,6 +111,50 @@ def check_events(connection: sa.Connection) -> int:
     checked = sum(found.values()) + sum(map(len, kept.values()))
     _check_outcomes(told, kept)
     return checked
+
+
+def check_states(connection: sa.Connection, open_states: Collection[str] = ()) -> int:
+    """Every clue stands where its events leave it: state, version, office; how many do.
+
+    With `open_states`, whether it counts as open is checked too. Part after part of the table, by
+    its key, so that memory stays bounded. Events of clues that stand nowhere are found as well.
+    """
+    after, checked = "", 0
+    while rows := connection.execute(STANDING, {"after": after}).fetchall():
+        for row in rows:
+            stands = (row.state, row.version, row.office_id)
+            wanted = _left_by_events(row)
+            if stands != wanted or (open_states and row.open != (row.state in open_states)):
+                raise _elsewhere(connection, row.clue_id, _told_standing(stands, wanted))
+        after, checked = rows[-1].clue_id, checked + len(rows)
+    lost = connection.execute(NOWHERE).scalar()
+    if lost is not None:
+        raise _elsewhere(connection, lost, "stands nowhere, though events moved it")
+    return checked
+
+
+def _left_by_events(row: sa.Row[Any]) -> Standing:
+    """State, version and office after the newest event that moved the clue."""
+    if row.to_state is None:
+        stands = (row.state, row.version)
+        return (*(stands if stands in WITHOUT_EVENTS else ("raised", 0)), row.office_id)
+    office = row.event_office
+    if row.to_state == "dispatched":
+        office = (row.facts or {}).get("office_id", office)
+    return row.to_state, row.event_version, office
+
+
+def _told_standing(stands: Standing, wanted: Standing) -> str:
+    if stands == wanted:
+        return f"is {stands[0]}, and is not kept as open or ended as that is"
+    told = "{} (version {}) at {}"
+    return f"stands as {told.format(*stands)}, its events leave it {told.format(*wanted)}"
+
+
+def _elsewhere(connection: sa.Connection, clue: str, reason: str) -> NotAsTold:
+    """With the row of the audit that told of the clue last, if one names it."""
+    query = sa.select(sa.func.max(audit.c.seq)).where(audit.c.about == clue)
+    return NotAsTold(connection.execute(query).scalar(), f"clue {clue} {reason}", clue)
 
 
 def _check_outcomes(

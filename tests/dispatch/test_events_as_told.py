@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import hamlet
+import pyarrow as pa
 import pytest
 import sqlalchemy as sa
-from ledgers import stand, walk
+from ledgers import DAY, Ticking, stand, walk
 
 from base.moment import FixedClock
 from clues.register import read_clues
+from dispatch import transition
+from dispatch.life_cycle import OPEN
 from dispatch.outcome import take_outcomes
+from dispatch.standing import register
 from scoring.audit import verify
-from scoring.ledger import open_ledger
-from scoring.ledger.tables import audit, clue_events
+from scoring.kept_as_told import STANDING, NotAsTold, check_states
+from scoring.ledger import open_ledger, writing
+from scoring.ledger.tables import audit, clue_events, clue_states
 
 CHANGES = {
     "edited": sa.update(clue_events).values(reason="x"),
@@ -57,6 +63,67 @@ def test_an_event_that_nobody_told_of_is_found(either_ledger: sa.Engine) -> None
         row = dict(connection.execute(query).mappings().one())
         del row["event_id"]
         connection.execute(sa.insert(clue_events), [{**row, "clue_id": "d"}])
+    assert not verify(either_ledger, deep=True).ok
+
+
+STANDINGS = {
+    "state": ({"state": "case_filed"}, "stands as case_filed (version 4) at B"),
+    "office": ({"office_id": "A"}, "its events leave it accepted (version 4) at B"),
+    "version": ({"version": 3}, "stands as accepted (version 3) at B"),
+    "open": ({"open": False}, "not kept as open or ended"),
+}
+
+
+@pytest.mark.parametrize("what", STANDINGS)
+def test_a_clue_that_stands_elsewhere_than_its_events_say_is_found_and_named(
+    either_ledger: sa.Engine, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dispatched to another office and accepted there; then its row alone is written over."""
+    monkeypatch.setattr("scoring.kept_as_told.STANDING", STANDING.limit(2))
+    stand(either_ledger, ["a", "b", "c", "d", "e"])
+    move: dict[str, Any] = {"offices": None, "expects": None, "by": "k", "clock": Ticking()}
+    transition.move(either_ledger, "c", "triaged", role="dispatcher", **move)
+    facts = {"office_id": "B"}
+    transition.move(either_ledger, "c", "dispatched", role="dispatcher", facts=facts, **move)
+    whole = verify(either_ledger, deep=True, open_states=OPEN)
+    assert (whole.ok, whole.states, whole.clue) == (True, 5, None)
+    transition.move(either_ledger, "c", "accepted", role="reviewer", **move)
+    assert verify(either_ledger, deep=True, open_states=OPEN).ok
+    values, reason = STANDINGS[what]
+    written = sa.update(clue_states).where(clue_states.c.clue_id == "c").values(values)
+    with either_ledger.begin() as connection:
+        connection.execute(written)
+    assert verify(either_ledger).ok
+    found = verify(either_ledger, deep=True, open_states=OPEN)
+    assert (found.ok, found.clue) == (False, "c")
+    assert found.first_bad == seq_of(either_ledger, "accepted")
+    assert reason in str(found.reason)
+
+
+def test_a_standing_that_no_event_led_to_and_one_that_is_gone_are_found(
+    either_ledger: sa.Engine,
+) -> None:
+    """A clue never moved that stands as a case; a clue taken out; a move that the platform made."""
+    rows = [{"clue_id": "r", "office_id": "A", "supervision_model": "m", "raised_at": DAY}]
+    with writing(either_ledger) as connection:
+        register(connection, pa.Table.from_pylist(rows), at=DAY)
+    stand(either_ledger, ["c"])
+    changes: list[tuple[sa.Update | sa.Delete, str]] = [
+        (sa.update(clue_states).values(state="case_filed"), "r"),
+        (sa.delete(clue_states), "c"),
+    ]
+    assert verify(either_ledger, deep=True).states == 2
+    for change, clue in changes:
+        with either_ledger.connect() as connection:
+            connection.execute(change.where(clue_states.c.clue_id == clue))
+            with pytest.raises(NotAsTold, match=f"clue {clue} stands"):
+                check_states(connection)
+            connection.rollback()
+    with either_ledger.begin() as connection:
+        connection.execute(sa.update(clue_events).values(to_state="unfounded"))
+        connection.execute(
+            sa.update(clue_states).where(clue_states.c.clue_id == "c").values(state="unfounded")
+        )
     assert not verify(either_ledger, deep=True).ok
 
 

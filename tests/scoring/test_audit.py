@@ -139,7 +139,7 @@ def test_tampering_is_found_and_the_first_bad_row_named(
     marks = [Checkpoint(seq, whole[seq - 1]["digest"], "2026-01-05", "") for seq in (10, ROWS)]
     assert verify(ledger, marks).as_json() == {
         "ok": True, "rows": ROWS, "first_bad": None, "reason": None, "checkpoints": 2,
-        "batches": None, "events": None,
+        "batches": None, "events": None, "states": None, "clue": None,
     }  # fmt: skip
     put(ledger, tamper(whole), head=mend_end)
     found = verify(ledger, marks)
