@@ -78,7 +78,8 @@ def recompute(
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> dict[str, Any]:
-    """Compute every score a clue stood with again, from the records as they were."""
+    """Compute every score a clue was given again, from the records as they were; exit 2 where one
+    does not come again, bit for bit."""
     from governance.home import Home
     from scoring.ledger import open_ledger
     from scoring.ledger.scores import scores_of
@@ -91,13 +92,20 @@ def recompute(
         {
             "moment": score.moment.isoformat(),
             "scorer": score.scorer,
-            "given": score.margin,
-            "recomputed": again.margin,
+            "given": _bits(score.margin, as_json),
+            "recomputed": _bits(again.margin, as_json),
+            "given_probability": _bits(score.probability, as_json),
+            "recomputed_probability": _bits(again.probability, as_json),
             "same": again.same,
         }
         for score, again in zip(given, told, strict=True)
     ]
     return {"clue_id": clue, "ok": all(each.same for each in told), "scores": scores}
+
+
+def _bits(value: float, as_json: bool) -> float | str:
+    """With every digit that tells it from its neighbours, where a person would be shown six."""
+    return value if as_json else repr(value)
 
 
 @answers

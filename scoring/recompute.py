@@ -24,10 +24,12 @@ from scoring.scorer import Scorer
 
 @dataclass(frozen=True)
 class Recomputed:
-    """A score computed anew. `same`: margin, base and every contribution, bit for bit."""
+    """A score computed anew. `same`: margin, base and every contribution, bit for bit, and the
+    probability to the last of the digits it is rounded to."""
 
     clue_id: str
     margin: float
+    probability: float
     base: float
     contributions: list[float]
     same: bool
@@ -64,17 +66,21 @@ def _together(home: Home, scores: list[GivenScore], threads: int) -> list[Recomp
         )
     with Records(home, first.versions) as records:
         rows = build_features(definitions, _clues(home, scores), records, threads=threads)
-    margin, explained = scorer.score(rows).margin, scorer.explain(rows)
+    scores_anew, explained = scorer.score(rows), scorer.explain(rows)
+    margins, probabilities = scores_anew.margin.tolist(), scores_anew.probability.tolist()
     told = []
     for at, score in enumerate(scores):
         values = explained.contributions[at]
         base = float(explained.base[at])
         same = (
-            float(margin[at]) == score.margin
+            margins[at] == score.margin
+            and probabilities[at] == score.probability
             and base == score.base
             and values.tobytes() == score.contributions.tobytes()
         )
-        told.append(Recomputed(score.clue_id, float(margin[at]), base, values.tolist(), same))
+        told.append(
+            Recomputed(score.clue_id, margins[at], probabilities[at], base, values.tolist(), same)
+        )
     return told
 
 

@@ -13,9 +13,11 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 from hamlet_scorer import write_hamlet_bundle
+from typer.testing import CliRunner
 
 from base.moment import FixedClock
 from base.progress import silent
+from cli.main import app
 from clues.raising import raise_until
 from dispatch.score_clues import score_clues
 from governance.home import Home
@@ -75,7 +77,7 @@ def test_old_scores_come_again_bit_for_bit(home: Home) -> None:
 
 
 def test_a_score_that_was_changed_does_not_come_again(home: Home) -> None:
-    """`same` tells: a margin moved by the last bit, a contribution moved."""
+    """`same` tells: a margin moved by the last bit, a contribution or the probability moved."""
     from dataclasses import replace
 
     import numpy as np
@@ -86,9 +88,37 @@ def test_a_score_that_was_changed_does_not_come_again(home: Home) -> None:
     forged = [
         replace(given, margin=float(np.nextafter(given.margin, 9))),
         replace(given, contributions=given.contributions + 1e-12),
+        replace(given, probability=round(given.probability + 1e-6, 6)),
         given,
     ]
-    assert [each.same for each in recompute(home, forged)] == [False, False, True]
+    again = recompute(home, forged)
+    assert [each.same for each in again] == [False, False, False, True]
+    assert {each.probability for each in again} == {given.probability}
+
+
+def test_a_person_sees_every_digit_of_what_was_given_and_what_came_again(home: Home) -> None:
+    """At a terminal too, where other figures have six digits; changed, the command exits with 2."""
+    ledger = open_ledger(home.ledger_url)
+    with ledger.connect() as connection:
+        row = connection.execute(sa.select(scores_given).limit(1)).mappings().one()
+    words = ["audit", "recompute", row["clue_id"], "--home", str(home.path)]
+    done = CliRunner().invoke(app, words)
+    assert (done.exit_code, "ok: yes" in done.output) == (0, True)
+    margin, probability = row["margin"], row["probability"]
+    assert (
+        f"given {margin!r}, recomputed {margin!r}, given_probability {probability!r}" in done.output
+    )
+    same = sa.update(scores_given).where(scores_given.c.score_id == row["score_id"])
+    with ledger.begin() as connection:
+        connection.execute(same.values(probability=0.999999))
+    done = CliRunner().invoke(app, words)
+    with ledger.begin() as connection:
+        connection.execute(same.values(probability=probability))
+    assert (done.exit_code, "ok: no" in done.output) == (2, True)
+    assert (
+        f"given_probability 0.999999, recomputed_probability {probability!r}, same no"
+        in done.output
+    )
 
 
 def test_another_process_recomputes_it_by_command(home: Home) -> None:
