@@ -63,11 +63,16 @@ def weigh(
 def rollback(
     by: ByOption,
     approved_by: ApprovedByOption,
-    why: Annotated[str | None, typer.Option(help="Why the champion is taken back. Kept.")] = None,
+    why: Annotated[
+        str | None, typer.Option(help="Why the champion is taken back; wanted, and kept.")
+    ] = None,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> dict[str, Any]:
-    """Put the champion before this one in use again; two persons are needed."""
+    """Put the champion before this one in use again; two persons and a reason are needed.
+
+    `previous` is where the next roll back would lead, `taken_back` the scorer in use until now.
+    """
     from base.moment import WallClock
     from governance.home import Home
     from training.promote import roll_back

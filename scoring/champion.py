@@ -128,10 +128,18 @@ def champion_before(scorers: Path) -> str:
     if len(served) < 2:
         raise NotReady(
             wanted="a champion before this one",
-            got="the first one" if served else "no champion at all",
+            got=f"{served[0][:12]}, the first one" if served else "no champion at all",
             cure="promote another scorer: clues promote SCORER --by A --approved-by B",
         )
     return served[-2]
+
+
+def find_before(scorers: Path) -> str | None:
+    """The same, or None where there is none."""
+    try:
+        return champion_before(scorers)
+    except NotReady:
+        return None
 
 
 def read_history(scorers: Path) -> tuple[Champion, ...]:

@@ -11,12 +11,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, field_validator
 
-from base.errors import Conflict, Fault, NotReady
+from base.errors import Conflict, Fault
 from dispatch.life_cycle import has_controls
 from dispatch.scoring_run import require_same_features
 from scoring.alias import move_in_own_process
 from scoring.champion import (
-    champion_before,
+    find_before,
     find_champion,
     require_two_persons,
     roll_back,
@@ -200,11 +200,7 @@ def _weighed(service: Service, digest: str) -> dict[str, Any]:
 
 def _require_before(service: Service, digest: str) -> None:
     """Raises Conflict for any other scorer than the one a roll back leads to."""
-    try:
-        before = champion_before(service.home.scorers)
-    except NotReady:
-        before = None
-    if before != digest:
+    if find_before(service.home.scorers) != digest:
         raise Conflict(
             wanted="the champion before the one in use",
             got="another scorer",

@@ -11,7 +11,13 @@ from features.declared import declared_features
 from governance.home import Home
 from scoring.audit import tell_promotion
 from scoring.bundle import find_digest, read_manifest
-from scoring.champion import champion_before, find_champion, require_two_persons, write_champion
+from scoring.champion import (
+    champion_before,
+    find_before,
+    find_champion,
+    require_two_persons,
+    write_champion,
+)
 from scoring.champion import roll_back as put_back
 from scoring.ledger import open_ledger
 from scoring.registry import alias_champion, tell_registry
@@ -90,11 +96,18 @@ def keep_weighing(home: Home, scorer: str, clock: Clock) -> dict[str, Any]:
 def roll_back(
     home: Home, *, by: str, approved_by: str, clock: Clock, why: str | None = None
 ) -> dict[str, Any]:
-    """Put the champion before this one in use again. It served before: no rule is asked.
+    """Put the champion before this one in use again. It served before: no rule is asked, a reason
+    is.
 
-    Raises NotReady where there was none, Refused where its bundle fails its trial now.
+    Returns `champion`, `taken_back` (the one in use until now) and `previous` (where the next roll
+    back would lead). Raises NotReady where there was none before, Refused without a reason or where
+    its bundle fails its trial now.
     """
     require_two_persons(by, approved_by)
+    why = (why or "").strip()
+    if not why:
+        cure = "say why: --why REASON"
+        raise Refused(wanted="why the champion is taken back", got="nothing", cure=cure)
     before = champion_before(home.scorers)
     _require_serves(home, before)
     tell_promotion(
@@ -108,7 +121,8 @@ def roll_back(
     champion = put_back(home.scorers, by=by, approved_by=approved_by, at=clock.now(), why=why)
     return {
         "champion": champion.scorer,
-        "previous": champion.previous,
+        "taken_back": champion.previous,
+        "previous": find_before(home.scorers),
         "registry": tell_registry(alias_champion, home, champion.scorer),
     }
 

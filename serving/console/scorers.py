@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from base.bilingual import Language
-from base.errors import CluesError, NotReady
+from base.errors import CluesError
 from scoring.alias import is_behind
 from scoring.bundle import Manifest, read_manifest
-from scoring.champion import champion_before, find_champion, read_history
+from scoring.champion import find_before, find_champion, read_history
 from scoring.promotions import open_proposals
 from scoring.sentences import show_window
 from serving.console.card import sections_of
@@ -39,7 +39,7 @@ def scorers_told(service: Service, who: Principal) -> dict[str, Any]:
     told = list_scorers(service)
     return {
         **told,
-        "before": _before(service),
+        "before": find_before(service.home.scorers),
         "registry_behind": is_behind(service.home),
         "waiting": [told_proposal(each) for each in open_proposals(service.ledger)],
         "changes": list(reversed(read_history(service.home.scorers))),
@@ -61,7 +61,7 @@ def scorer_told(
     return {
         "told": told,
         "serving": serving,
-        "before": _before(service),
+        "before": find_before(service.home.scorers),
         "open": next((each for each in told["proposals"] if each["state"] == "open"), None),
         "curves": curves_of(report_of(service, manifest, digest)),
         "drawn": drawn,
@@ -105,14 +105,6 @@ def monitoring_told(service: Service, who: Principal, language: Language) -> dic
         "models": service.supervision_models,
         "offices": service.offices.by_id,
     }
-
-
-def _before(service: Service) -> str | None:
-    """The scorer that a roll back would put in use."""
-    try:
-        return champion_before(service.home.scorers)
-    except NotReady:
-        return None
 
 
 def may_decide(who: Principal) -> bool:

@@ -13,6 +13,7 @@ import tiny_scorer
 from base.errors import NotReady, Refused
 from scoring.champion import (
     champion_before,
+    find_before,
     read_challenger,
     read_champion,
     read_history,
@@ -53,8 +54,10 @@ def test_each_roll_back_goes_one_champion_further(scorers: tuple[Path, list[str]
             roll_back(folder, by="Li", approved_by=one, at=NOON)
     back = roll_back(folder, at=NOON, why="fewer cases", **TWO)
     assert (back.scorer, back.previous, back.why) == (b, c, "fewer cases")
+    assert find_before(folder) == a
     assert roll_back(folder, at=NOON, **TWO).scorer == a
-    with pytest.raises(NotReady, match="before this one"):
+    assert find_before(folder) is None
+    with pytest.raises(NotReady, match=f"before this one; got {a[:12]}, the first one"):
         roll_back(folder, at=NOON, **TWO)
     assert read_champion(folder).scorer == a
     promote(folder, c)

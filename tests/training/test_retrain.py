@@ -255,12 +255,16 @@ def test_promotion_moves_both_aliases_and_the_way_back_needs_no_registry(
     assert set(aliases) == {CHAMPION}
     assert read_challenger(home.scorers) is None
     monkeypatch.setenv("CLUES_TRACKING_URI", "http://127.0.0.1:9")
+    for none in (None, "", "  "):
+        with pytest.raises(Refused, match=r"why the champion is taken back.*--why"):
+            roll_back(home, clock=clock, why=none, **TWO)
     back = roll_back(home, clock=clock, why="worse", **TWO)
-    assert (back["champion"], back["previous"]) == (told["champion"], told["scorer"])
+    assert (back["champion"], back["taken_back"]) == (told["champion"], told["scorer"])
+    assert back["previous"] is None, "where the next roll back leads: nowhere"
     assert back["registry"].startswith("away")
     assert read_champion(home.scorers).scorer == told["champion"]
     with pytest.raises(NotReady, match="before this one"):
-        roll_back(home, clock=clock, **TWO)
+        roll_back(home, clock=clock, why="worse", **TWO)
 
 
 def test_a_scorer_of_other_features_is_not_put_in_use(
