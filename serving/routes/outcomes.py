@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from base.errors import Fault
 from clues.register import read_clues
 from dispatch.endings import as_told
 from dispatch.outcome import admit_outcomes, require_outcomes, settle_source, told_receipt
+from dispatch.standing import chunks, standing
 from governance.source import from_table
 from serving.bounds import BATCH_BYTES
 from serving.messages import parse_message
@@ -29,7 +31,8 @@ router = APIRouter()
 async def post_outcomes(request: Request) -> dict[str, Any]:
     """Take outcomes in as records; the clues move by the newest word on each.
 
-    `refused` tells of each one that cannot be used by its place in the request.
+    `refused` tells of each one that cannot be used by its place in the request, `stays` of each one
+    after which its clue stands otherwise than it says (`state`): a newer word, or a person since.
     """
     return await answer_once(request, _prepare, BATCH_BYTES)
 
@@ -59,12 +62,27 @@ def prepare_outcomes(service: Service, who: Principal, asked: list[OutcomeMessag
     told = told_receipt(receipt)
     for refused in told["refused"]:
         refused["place"] = refused.pop("row") - 1
+    unused = {refused["place"] for refused in told["refused"]}
+    used = {place: each for place, each in enumerate(asked) if place not in unused}
 
     def work(connection: sa.Connection) -> dict[str, Any]:
         settle_source(connection, service.home, source, service.clock, by=who.key_id)
-        return {name: told[name] for name in ("accepted", "already_known", "refused", "version")}
+        kept = {name: told[name] for name in ("accepted", "already_known", "refused")}
+        return {**kept, "stays": _stays(connection, used), "version": told["version"]}
 
     return work
+
+
+def _stays(connection: sa.Connection, used: Mapping[int, OutcomeMessage]) -> list[dict[str, Any]]:
+    """Words that leave their clue where it is, with the state it is in."""
+    rows: dict[str, dict[str, Any]] = {}
+    for chunk in chunks(sorted({each.clue_id.strip() for each in used.values()})):
+        rows |= standing(connection, chunk)
+    return [
+        {"place": place, "state": rows[clue]["state"]}
+        for place, each in used.items()
+        if (clue := each.clue_id.strip()) in rows and rows[clue]["state"] != each.status.strip()
+    ]
 
 
 def _clues_of(service: Service, who: Principal, asked: list[OutcomeMessage]) -> pa.Table:

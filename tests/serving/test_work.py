@@ -189,6 +189,7 @@ def test_outcomes_come_back_over_http(served: Any) -> None:
     assert first_time.content == again.content
     assert (first_time.json()["accepted"], first_time.json()["already_known"]) == (1, 1)
     reviewer = served.key("reviewer", "B")
+    assert first_time.json()["stays"] == []
     history = served.client.get(f"/v1/clues/{theirs}/history", headers=reviewer).json()
     assert (history["state"], history["open"]) == ("unfounded", False)
     assert history["events"][-1]["reported_at"] == "2024-08-03T00:00:00"
@@ -198,6 +199,39 @@ def test_outcomes_come_back_over_http(served: Any) -> None:
     offset = {"outcomes": [{"clue_id": mine, **word, "decided_at": "2024-08-01T00:00:00Z"}]}
     refused = post(served, "/v1/outcomes", offset, machine)
     assert refused.json()["faults"][0]["where"] == "outcomes.0.decided_at"
+
+
+def test_a_word_that_comes_late_is_told_to_leave_the_clue_where_it_is(served: Any) -> None:
+    """In the reply by its place with the state; in the history of the page and of the sheet with
+    the days it was decided and reported."""
+    machine, reader = served.key("case_system"), served.key("reviewer", "A")
+    clue, other = [
+        row["clue_id"] for row in read_clues(served.home).to_pylist() if row["office_id"] == "A"
+    ][:2]
+    newest = {"status": "unfounded", "decided_at": "2024-09-01", "reported_at": "2024-09-03"}
+    late = {"status": "case_filed", "decided_at": "2024-08-01", "reported_at": "2024-08-04"}
+    words = {"outcomes": [{"clue_id": clue, **newest}]}
+    assert post(served, "/v1/outcomes", words, machine).json()["stays"] == []
+    words = {"outcomes": [{"clue_id": "none", **late}, {"clue_id": other, **late},
+                          {"clue_id": clue, **late}]}  # fmt: skip
+    told = post(served, "/v1/outcomes", words, machine).json()
+    assert (told["accepted"], [each["place"] for each in told["refused"]]) == (2, [0])
+    assert told["stays"] == [{"place": 2, "state": "unfounded"}]
+    key = {"key": reader["authorization"].split()[1]}
+    assert served.client.post("/console", data=key, follow_redirects=False).status_code == 303
+    for page in ("", "/sheet"):
+        text = served.client.get(f"/console/clues/{clue}{page}?language=en").text
+        history = text[text.index('id="history"') :]
+        places = [
+            history.index(each)
+            for each in (
+                "decided: 2024-09-01 · reported: 2024-09-03",
+                "decided: 2024-08-01 · reported: 2024-08-04",
+                "came late: the clue stays where it is",
+            )
+        ]
+        assert places == sorted(places)
+        assert history.count("came late") == 1
 
 
 def test_the_auditor_reads_what_was_done_and_that_is_told_too(served: Any) -> None:
