@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -29,16 +30,13 @@ from scoring.ledger import (
     scores_given,
     writing,
 )
+from scoring.ledger.reading import Read, Written, one_of, reading
 from scoring.ledger.tables import audit, audit_head
 
 ROWS_AT_ONCE = 2_000
 MARK = 1
 # Beyond so many changes it is cheaper to look at every office again.
 CHANGES_AT_MOST = 5_000
-# Asked for every page: built once.
-MARKED = sa.select(
-    audit_head.c.seq, queue_mark.c.seq, queue_mark.c.week, queue_mark.c.ends
-).join_from(audit_head, queue_mark, queue_mark.c.mark_id == MARK, isouter=True)
 STALE = sa.select(queue_offices.c.office_id).where(queue_offices.c.stale.is_(True))
 # What is told of one clue, and what is told of none.
 OF_A_CLUE, OF_NO_CLUE = (
@@ -64,21 +62,64 @@ def freshen(
 ) -> int:
     """Make the kept ranking of some offices (None: all) true as of `now`; returns how many were
     made again."""
-    with ledger.connect() as connection:
-        moved, stale = _moved_on(connection, week_of(now), ends), _stale(connection)
-    if moved:
+    with reading(ledger) as read:
+        kept = read_kept(read, ledger.dialect, offices)
+    if kept.true_at(now, ends):
+        return 0
+    if kept.mark != kept.marked_at(now, ends):
         _mark_stale(ledger, week_of(now), ends)
-        with ledger.connect() as connection:
-            stale = _stale(connection)
+    with ledger.connect() as connection:
+        stale = _stale(connection)
     again = [name for name in stale if offices is None or name in offices]
     for office_id in again:
         _make_again(ledger, ways, office_id, now, ends.clue_ids)
     return len(again)
 
 
-def _moved_on(connection: sa.Connection, week: str, ends: Ends) -> bool:
-    head, *mark = connection.execute(MARKED).one()
-    return mark != [head, week, ends.version]
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of some offices: `head`, the number of the audit chain's last row; `mark`, the
+    row, the week and the ends that it was last looked over at; how many of the offices are `stale`;
+    how many clues wait there, and how many of them within capacity."""
+
+    head: int
+    mark: tuple[Any, Any, Any]
+    stale: int
+    total: int
+    within: int
+
+    def marked_at(self, now: datetime, ends: Ends) -> tuple[int, str, str]:
+        """The mark of a ranking in which nothing more is to be looked over."""
+        return self.head, week_of(now), ends.version
+
+    def true_at(self, now: datetime, ends: Ends) -> bool:
+        """Whether what is kept is the ranking as of `now`."""
+        return not self.stale and self.mark == self.marked_at(now, ends)
+
+
+def read_kept(read: Read, dialect: sa.Dialect, offices: Collection[str] | None) -> Kept:
+    """What is kept of some offices (None: all)."""
+    values = {} if offices is None else {"offices": offices}
+    head, *mark, stale, total, within = read(_kept(dialect, offices is None), values)[0]
+    return Kept(head, tuple(mark), int(stale), int(total), int(within))
+
+
+@lru_cache(maxsize=8)
+def _kept(dialect: sa.Dialect, of_all: bool) -> Written:
+    """Asked for every page: built once."""
+    none: sa.ColumnElement[int] = sa.literal_column("0", sa.Integer)
+    own = sa.select(
+        sa.func.coalesce(sa.func.sum(sa.case((queue_offices.c.stale, 1), else_=0)), none),
+        sa.func.coalesce(sa.func.sum(queue_offices.c.total), none),
+        sa.func.coalesce(sa.func.sum(queue_offices.c.within), none),
+    )
+    if not of_all:
+        own = own.where(one_of(dialect, queue_offices.c.office_id, "offices"))
+    mark = queue_mark.c
+    counted = own.subquery("counted")
+    joined = audit_head.outerjoin(queue_mark, mark.mark_id == MARK).join(counted, sa.true())
+    query = sa.select(audit_head.c.seq, mark.seq, mark.week, mark.ends, *counted.c)
+    return Written(query.select_from(joined), dialect)
 
 
 def _mark_stale(ledger: sa.Engine, week: str, ends: Ends) -> None:

@@ -52,14 +52,21 @@ class Offices(BaseModel):
             cure = nearest(office_id, self.by_id)
             raise NotFound(wanted="an office of offices.yaml", got="another", cure=cure) from None
 
+    @cached_property
+    def _subtrees(self) -> dict[str, frozenset[str]]:
+        return {}
+
     def subtree(self, office_id: str) -> frozenset[str]:
         """The office and all below it: what somebody of that office may see."""
-        seen, waiting = set(), [self.office(office_id).office_id]
-        while waiting:
-            at = waiting.pop()
-            seen.add(at)
-            waiting += self._below.get(at, [])
-        return frozenset(seen)
+        known = self._subtrees.get(office_id)
+        if known is None:
+            seen, waiting = set(), [self.office(office_id).office_id]
+            while waiting:
+                at = waiting.pop()
+                seen.add(at)
+                waiting += self._below.get(at, [])
+            known = self._subtrees[office_id] = frozenset(seen)
+        return known
 
 
 def load_offices(path: Path) -> Offices:

@@ -45,8 +45,8 @@ ALIKE = (
 # Words for readers: an edit of them asks for no new training.
 WORDS_ONLY: dict[str, Any] = {
     "groups": True,
-    "columns": {"__all__": {"title", "values"}},
-    "history": {"__all__": {"title": True, "features": {"__all__": {"values"}}}},
+    "columns": {"__all__": {"title", "values", "to_check"}},
+    "history": {"__all__": {"title": True, "to_check": True, "features": {"__all__": {"values"}}}},
     "ratios": {"__all__": {"title"}},
 }
 DEFAULT_SHOW: dict[str, Show] = {"days_since_last": "days", "rank": "share"}
@@ -80,6 +80,8 @@ class Feature:
     # What it is of, for where nothing is known, and the titles of a category's codes.
     title: Bilingual | None = None
     values: Mapping[str, Bilingual] = field(default_factory=dict, hash=False)
+    # Whether a reviewer could look it up.
+    to_check: bool = True
 
     @property
     def source(self) -> str | None:
@@ -178,6 +180,7 @@ def _plain(column: ColumnFeature, titles: Mapping[str, Bilingual]) -> Feature:
         column=column.column,
         title=column.title or titles.get(column.column),
         values=column.values,
+        to_check=column.to_check,
     )
 
 
@@ -202,6 +205,7 @@ def _history(group: HistoryGroup, feature: HistoryFeature, window: Window) -> Fe
         of=feature.of,
         title=group.title,
         values=feature.values,
+        to_check=group.to_check,
     )
 
 

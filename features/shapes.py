@@ -46,8 +46,9 @@ class ColumnFeature(Declared):
     """A plain column of the clue.
 
     `values`: code of a category -> what a sentence says for it. `title`: what is told to be
-    unknown where it is; without it the title of the clue's column. Both are words for readers, no
-    part of the definitions' identity.
+    unknown where it is; without it the title of the clue's column. `to_check`: false where no
+    reviewer could look it up, such as when the platform came to know of something; "what to check
+    next" then leaves it out. All three are for readers, no part of the definitions' identity.
     """
 
     name: Name
@@ -57,6 +58,7 @@ class ColumnFeature(Declared):
     sentence: Bilingual
     title: Bilingual | None = None
     values: dict[str, Bilingual] = {}
+    to_check: bool = True
 
     @model_validator(mode="after")
     def _values_where_codes(self) -> ColumnFeature:
@@ -101,11 +103,13 @@ class HistoryFeature(Declared):
 class HistoryGroup(Declared):
     """Records of one source that share a key with the clue, perhaps filtered.
 
-    `title`: what is told to have no record; words for readers, no part of the identity.
+    `title`: what is told to have no record; `to_check`: as above. For readers, no part of the
+    identity.
     """
 
     group: Name
     title: Bilingual | None = None
+    to_check: bool = True
     source: Name
     key: dict[Name, Name]
     where: str | None = None

@@ -16,12 +16,14 @@ Owner, legal ground, retention, freshness, quality, drift and pull: `governance/
 A property with the standard's `transformLogic` (a SQL expression over the other columns) is
 computed here and not expected in the file.
 
-`businessName` is the title in zh-CN and `description` the title in English.
+`businessName` is the title in zh-CN and `description` the title in English; of a value of an enum,
+`label` and `description`.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -59,7 +61,8 @@ LATENCY_UNITS = {"d": "days", "h": "hours", "m": "minutes", "min": "minutes"}
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a record set, with every bound its values must keep."""
+    """One column of a record set, with every bound its values must keep. `labels`: titles of those
+    of `values` that have one."""
 
     name: str
     type: ColumnType
@@ -70,6 +73,7 @@ class Column:
     maximum: float | None = None
     pattern: str | None = None
     values: tuple[str, ...] = ()
+    labels: Mapping[str, Bilingual] = field(default_factory=dict, hash=False)
     formats: tuple[str, ...] = ()
     classification: str = "internal"
     outcome: bool = False
@@ -166,6 +170,11 @@ def _column(declared: SchemaProperty) -> Column:
         maximum=options.get("maximum"),
         pattern=options.get("pattern"),
         values=tuple(str(entry.value) for entry in declared.enum or []),
+        labels={
+            str(entry.value): _bilingual(str(entry.value), entry.label, entry.description)
+            for entry in declared.enum or []
+            if entry.label or entry.description
+        },
         formats=tuple(custom.get("formats", ())),
         classification=declared.classification or "internal",
         outcome=bool(custom.get("outcome", False)),
@@ -181,8 +190,11 @@ def _happened_at(custom: dict[str, Any]) -> str | Reference:
 
 
 def _title(declared: SchemaObject | SchemaProperty) -> Bilingual:
-    name = str(declared.name)
-    return Bilingual(zh=declared.businessName or name, en=declared.description or name)
+    return _bilingual(str(declared.name), declared.businessName, declared.description)
+
+
+def _bilingual(name: str, zh: str | None, en: str | None) -> Bilingual:
+    return Bilingual(zh=zh or name, en=en or name)
 
 
 def _custom(declared: OpenDataContractStandard | SchemaObject | SchemaProperty) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from scoring.explanation import TOLERANCE, Explanation, adds_up, explain
 from scoring.quadrature.engine import FEW, contributions, strongest, strongest_of
 from scoring.quadrature.forest import Forest
+from scoring.quadrature.margin import margins
 from scoring.quadrature.reading import forest_of
 
 Floats = npt.NDArray[np.float64]
@@ -54,6 +55,12 @@ class Explainer:
         places = strongest_of(np.ascontiguousarray(found), min(count, found.shape[1]))
         return places, np.take_along_axis(found, places, axis=1)
 
+    def margins(self, matrix: Floats) -> Floats | None:
+        """Margins of few rows, bit for bit LightGBM's; None where only LightGBM gives them."""
+        if self.forest is None or not self.forest.walkable:
+            return None
+        return margins(self.forest, matrix)
+
 
 def build_explainer(booster: lgb.Booster, model: str, golden: Floats) -> Explainer:
     """The explainer of a text model, tried on `golden` (rows, features).
@@ -86,6 +93,9 @@ def _differs(tried: Explainer, golden: Floats) -> str | None:
     mine = Explanation(alone, ours.base[: len(rows)])
     if not adds_up(mine, margin):
         return "contributions that do not add up to the margins of the golden rows"
+    added = tried.margins(rows)
+    if added is not None and not np.array_equal(added, margin):
+        return "margins that are not LightGBM's on the golden rows"
     off = np.abs(alone - theirs.contributions).max(axis=1) + np.abs(mine.base - theirs.base)
     # On paths of 40 features and more pred_contrib itself no longer adds up: it proves nothing.
     proof = np.array([adds_up(_row(theirs, at), margin[at : at + 1]) for at in range(len(rows))])

@@ -106,8 +106,9 @@ def next_checks(
 def facts_of(
     features: Sequence[ScoredFeature], definitions: FeatureSet, masked: Collection[str] = ()
 ) -> list[Fact]:
-    """The facts a scorer's features are about, but for those the platform itself holds: nobody can
-    look up more about them. One with a masked feature is left out whole.
+    """The facts a scorer's features are about, but for those the platform itself holds and those
+    declared as none `to_check`: nobody can look up more about them. One with a masked feature is
+    left out whole.
     """
     declared = {feature.name: feature for feature in definitions.features}
     groups: dict[object, list[int]] = {}
@@ -120,17 +121,18 @@ def facts_of(
         names = [features[at].name for at in places]
         known = [declared[name] for name in names if name in declared]
         ages = [at for at in places if _tells_age(features[at].name, definitions)]
-        if not set(names) & set(masked) and not any(map(_is_the_platforms, known)):
+        if not set(names) & set(masked) and not any(map(_nobody_can_check, known)):
             source = known[0].source if known else None
             facts.append(Fact(tuple(places), source, ages[0] if ages else None))
     return facts
 
 
-def _is_the_platforms(feature: Feature) -> bool:
-    """Its own registers, what a supervision model says of every clue it raises, the calendar."""
+def _nobody_can_check(feature: Feature) -> bool:
+    """The platform's own registers, what a supervision model says of every clue it raises, the
+    calendar, and what the jurisdiction declares to be none to look up."""
     plain = feature.grouping is None and feature.ratio is None
     own = plain and (feature.kind == "calendar" or feature.column in FIXED_COLUMNS)
-    return own or feature.source in OWN_REGISTERS
+    return own or feature.source in OWN_REGISTERS or not feature.to_check
 
 
 def _tells_age(name: str, definitions: FeatureSet) -> bool:

@@ -88,6 +88,9 @@ class Scorer:
         return self.explainer.explain(matrix, self._threads(len(matrix)))
 
     def _margin(self, matrix: Floats) -> Floats:
+        added = self.explainer.margins(matrix) if len(matrix) <= SMALL_BATCH else None
+        if added is not None:
+            return added
         threads = self._threads(len(matrix))
         margin = self.booster.predict(matrix, raw_score=True, num_threads=threads)
         return np.asarray(margin, np.float64)

@@ -179,9 +179,14 @@ def principal_of(request: Request, route: str | None = None) -> Principal:
     return who
 
 
-def visitor_of(request: Request) -> Principal:
+def visitor_of(request: Request, route: str | None = None) -> Principal:
     """The same for a page of the console, by its cookie: a session's, or a key."""
-    return _admitted(request, request.cookies.get(COOKIE, ""), rule_of(request))
+    known: Principal | None = getattr(request.state, "principal", None)
+    if known is not None:
+        return known
+    rule = RULES[route] if route else rule_of(request)
+    request.state.principal = who = _admitted(request, request.cookies.get(COOKIE, ""), rule)
+    return who
 
 
 def _admitted(request: Request, shown: str, rule: Rule) -> Principal:

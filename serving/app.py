@@ -16,6 +16,7 @@ from governance.home import Home
 from scoring.alias import move_in_own_process
 from serving.access import authorised, require_declared
 from serving.console import pages
+from serving.console.quick_queue import QuickQueue
 from serving.headers import SafeHeaders
 from serving.logs import set_up_logs
 from serving.openapi import describe
@@ -52,12 +53,12 @@ ROOMS = (
 
 
 class Application(FastAPI):
-    """The routes, and before them the quick way of the one that machines call all day."""
+    """The routes, and before them the quick ways of those that are called all day."""
 
     quick: QuickScores | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Whatever the quick way does not answer comes back to the routes."""
+        """Whatever the quick ways do not answer comes back to the routes."""
         if self.quick is None:
             await super().__call__(scope, receive, send)
         else:
@@ -83,7 +84,9 @@ def create_app(home: Home) -> FastAPI:
     for room in ROOMS:
         app.include_router(room.router)
     require_declared(app)
-    app.quick = QuickScores(super(Application, app).__call__, app.state.service, tracer)
+    hsts_seconds = app.state.service.settings.hsts_seconds
+    quick_queue = QuickQueue(super(Application, app).__call__, app, hsts_seconds, tracer)
+    app.quick = QuickScores(quick_queue, app.state.service, tracer)
     return app
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import sqlalchemy as sa
 
 from base.errors import NotAllowed
 from scoring.ledger import keys
+from scoring.ledger.reading import Written, reading
 from serving.keys import key_hash, looks_like_a_key
 from serving.principal import Principal
 from serving.service import Service
 
 LONGEST_CREDENTIAL = 8_192
-IN_FORCE = sa.select(keys).where(
-    keys.c.key_hash == sa.bindparam("digest"), keys.c.revoked_at.is_(None)
-)
 
 
 class NoKey(NotAllowed):
@@ -52,11 +52,22 @@ def wrong_key() -> WrongKey:
 
 
 def _of_key(service: Service, key: str) -> Principal:
-    with service.ledger.connect() as connection:
-        row = connection.execute(IN_FORCE, {"digest": key_hash(key)}).mappings().first()
-    if row is None or (row["expires_at"] is not None and row["expires_at"] <= service.clock.now()):
+    with reading(service.ledger) as read:
+        found = read(_in_force(service.ledger.dialect), {"digest": key_hash(key)})
+    if not found or (found[0][-1] is not None and found[0][-1] <= service.clock.now()):
         raise wrong_key()
-    return Principal(row["key_id"], row["role"], covered(service, row["office_id"]), row["holder"])
+    key_id, role, office_id, holder, _ = found[0]
+    return Principal(key_id, role, covered(service, office_id), holder)
+
+
+@lru_cache(maxsize=8)
+def _in_force(dialect: sa.Dialect) -> Written:
+    """Asked with every request: built once."""
+    names = ("key_id", "role", "office_id", "holder", "expires_at")
+    query = sa.select(*(keys.c[name] for name in names)).where(
+        keys.c.key_hash == sa.bindparam("digest"), keys.c.revoked_at.is_(None)
+    )
+    return Written(query, dialect)
 
 
 def covered(service: Service, office_id: str | None) -> frozenset[str] | None:

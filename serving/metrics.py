@@ -7,6 +7,8 @@ folder) and `/metrics` of any worker tells the sum; gauges tell the newest.
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
+from collections import Counter as Counted
 from time import perf_counter
 
 import numpy as np
@@ -87,13 +89,13 @@ class Inputs:
 
 def note_scores(given: Scores) -> None:
     """Count scores by band and flags by kind."""
-    places = np.minimum(np.searchsorted(BANDS, given.probability), len(BANDS) - 1)
-    for band, count in zip(_bands, np.bincount(places, minlength=len(BANDS)).tolist(), strict=True):
-        if count:
-            band.inc(count)
-    for row in given.flags:
-        for flag in row:
-            flags.labels(flag.partition(":")[0]).inc()
+    places = (min(bisect_left(BANDS, p), len(BANDS) - 1) for p in given.probability.tolist())
+    for place, count in Counted(places).items():
+        _bands[place].inc(count)
+    for kind, count in Counted(
+        flag.partition(":")[0] for row in given.flags for flag in row
+    ).items():
+        flags.labels(kind).inc(count)
 
 
 def note_champion(digest: str, before: str | None) -> None:

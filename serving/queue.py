@@ -11,14 +11,15 @@ from datetime import date, datetime, time
 from functools import lru_cache
 from typing import Any
 
-from base.errors import nearest
-from dispatch.kept_queue import Ends, freshen
+from base.errors import NotReady, nearest
+from dispatch.kept_queue import Ends, Kept, freshen, read_kept
 from dispatch.offices import load_offices
 from dispatch.open_clues import closed_clues
-from dispatch.queue_reading import Beside, read_page
+from dispatch.queue_reading import Shown, read_page, read_shown
 from dispatch.standing import stands
 from dispatch.week import Ways, ways_of
 from governance.home import Home
+from scoring.ledger.reading import reading
 from serving.principal import Principal
 from serving.refusals import UnfitMessage
 from serving.service import Service
@@ -41,22 +42,50 @@ def queue_page(
     limit: int,
     cursor: str | None,
     models: Collection[str] | None = None,
-    beside: Beside = "scorer",
 ) -> Page:
     """A page of the queue over the offices that both the principal and `office` cover; `models`:
-    only clues of these supervision models. `beside`: what is told beside their places."""
+    only clues of these supervision models."""
     seen = visible_offices(service, who, office)
     fresh_queue(service, seen)
-    page = read_page(service.ledger, seen, limit, cursor, models, beside)
-    entries = [_told(service, row) for row in page.rows]
+    page = read_page(service.ledger, seen, limit, cursor, models)
+    entries = [told_place(service, row) for row in page.rows]
     return Page(entries, page.next_cursor, page.total, page.within)
+
+
+def shown_page(
+    service: Service,
+    who: Principal,
+    office: str | None,
+    limit: int,
+    cursor: str | None,
+    models: Collection[str] | None = None,
+    *,
+    at_once: bool = False,
+) -> tuple[Kept, list[Shown], str | None]:
+    """The same for a page that persons read: what is kept, its rows and the cursor after them.
+
+    `at_once`: raises NotReady where the kept ranking has to be made again first.
+    """
+    seen, dialect = visible_offices(service, who, office), service.ledger.dialect
+    now = service.clock.now()
+    _, ends = _as_declared(service, now)
+    with reading(service.ledger) as read:
+        kept = read_kept(read, dialect, seen)
+        if kept.true_at(now, ends):
+            return kept, *read_shown(read, dialect, seen, limit, cursor, models)
+    if at_once:
+        raise NotReady(wanted="a ranking that is kept", got="an old one", cure="wait for it")
+    fresh_queue(service, seen)
+    with reading(service.ledger) as read:
+        kept = read_kept(read, dialect, seen)
+        return kept, *read_shown(read, dialect, seen, limit, cursor, models)
 
 
 def fresh_queue(service: Service, offices: Collection[str] | None) -> tuple[Ways, Ends]:
     """Make the kept ranking of some offices (None: all) true now; returns how queues are made and
     which clues ended by the records."""
     now = service.clock.now()
-    ways, ends = _declared(service.home, _outcomes_version(service), now.date())
+    ways, ends = _as_declared(service, now)
     freshen(service.ledger, ways, offices, now, ends)
     return ways, ends
 
@@ -102,8 +131,9 @@ def no_such(where: str, wanted: str, cure: str = "choose one of the list") -> Un
     return UnfitMessage(wanted=wanted, got="another", cure=cure, where=where)
 
 
-def _outcomes_version(service: Service) -> int:
-    return service.glance.newest(service.home.table("outcomes")).version
+def _as_declared(service: Service, now: datetime) -> tuple[Ways, Ends]:
+    version = service.glance.newest(service.home.table("outcomes")).version
+    return _declared(service.home, version, now.date())
 
 
 @lru_cache(maxsize=8)
@@ -115,7 +145,7 @@ def _declared(home: Home, version: int, day: date) -> tuple[Ways, Ends]:
     return ways, Ends(frozenset(closed_clues(home, end_of_day)), f"{version} {day}")
 
 
-def _told(service: Service, row: dict[str, Any]) -> dict[str, Any]:
+def told_place(service: Service, row: dict[str, Any]) -> dict[str, Any]:
     """A row of the kept ranking as callers see it; titles in both languages."""
     model = service.supervision_models.get(str(row["supervision_model"]))
     below, _ = row.pop("below"), row.pop("minus_value")

@@ -34,7 +34,7 @@ class QuickHttp(PatientHttp):
     def data_received(self, data: bytes) -> None:
         """Read on; what did not come whole is not held back any longer."""
         super().data_received(data)
-        if self._held_back is not None and self.parser is not None:
+        if self._held_back is not None and not self.transport.is_closing():
             self._let_go(judged=False)
 
     def on_headers_complete(self) -> None:
@@ -66,15 +66,16 @@ class QuickHttp(PatientHttp):
             super().on_message_complete()
 
     def answer(self, reply: QuickReply, told: bytes) -> None:
-        """Write a reply; whatever waits behind it on this connection comes next."""
+        """Write a reply; whatever waits behind it on this connection comes next. Where the caller
+        is gone the score was given nevertheless: it is kept, counted and logged."""
         assert self._quick is not None, "there is no QuickReply without it"
         reply.response_started = reply.response_complete = True
+        head, request_id = self._quick.head(len(told), reply.keep_alive)
         if not self.transport.is_closing():
-            head, request_id = self._quick.head(len(told), reply.keep_alive)
             self.transport.write(b"HTTP/1.1 200 OK\r\n" + self._server_says() + head + told)
             if not reply.keep_alive:
                 self.transport.close()
-            self._quick.note(perf_counter() - reply.began, request_id)
+        self._quick.note(perf_counter() - reply.began, request_id)
         self.on_response_complete()
 
     def take_whole_way(self, reply: QuickReply) -> None:
@@ -148,12 +149,10 @@ class QuickReply:
 
     def tell(self, told: bytes | None) -> None:
         """What the desk says: the reply's body, or None for the whole way."""
-        if self.disconnected:
-            return
-        if told is None:
-            self._connection.take_whole_way(self)
-        else:
+        if told is not None:
             self._connection.answer(self, told)
+        elif not self.disconnected:
+            self._connection.take_whole_way(self)
 
 
 class _Unwaited:

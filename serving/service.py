@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 import structlog
+from markupsafe import Markup
 
 from base.errors import CluesError
 from base.moment import Clock, WallClock
@@ -50,6 +52,8 @@ class Service:
     settings: Settings = field(default_factory=Settings)
     _similar: SimilarClues | None = None
     _masked: dict[frozenset[str], frozenset[str]] = field(default_factory=dict)
+    # Parts of pages that stay as they are, by what they show.
+    page_parts: dict[tuple[Any, ...], Markup] = field(default_factory=dict)
 
     @cached_property
     def ledger(self) -> sa.Engine:

@@ -7,14 +7,15 @@ too long is refused at the next page, on every worker.
 from __future__ import annotations
 
 import secrets
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
+from functools import lru_cache
 
 import sqlalchemy as sa
 
 from base.moment import Clock
 from scoring.ledger import writing
 from scoring.ledger.chain import Entry, append
+from scoring.ledger.reading import Written, reading
 from scoring.ledger.tables import accounts, console_sessions
 from serving.accounts import counted
 from serving.credentials import WrongKey, covered
@@ -27,14 +28,6 @@ PREFIX, SECRET_BYTES = "session.", 32
 LONGEST, IDLE = timedelta(hours=10), timedelta(minutes=60)
 # How often it is written down that somebody is still there.
 SEEN_EVERY = timedelta(minutes=5)
-IN_FORCE = (
-    sa.select(console_sessions, accounts.c.role, accounts.c.office_id, accounts.c.holder)
-    .join(accounts, accounts.c.login == console_sessions.c.login)
-    .where(console_sessions.c.session_hash == sa.bindparam("digest"))
-    .where(console_sessions.c.ended_at.is_(None), accounts.c.disabled_at.is_(None))
-    .where(console_sessions.c.started_at > sa.bindparam("started_after"))
-    .where(console_sessions.c.seen_at > sa.bindparam("seen_after"))
-)
 
 
 class WrongPassword(WrongKey):
@@ -84,18 +77,22 @@ def sign_in(ledger: sa.Engine, login: str, password: str, clock: Clock) -> tuple
 def find_visitor(service: Service, shown: str) -> Principal:
     """Whom a session's cookie stands for. Raises WrongKey, or NotAllowed for a lost office."""
     now = service.clock.now()
-    row = _in_force(service.ledger, shown, now)
-    if row is None:
+    values = {
+        "digest": key_hash(shown), "started_after": now - LONGEST, "seen_after": now - IDLE,
+    }  # fmt: skip
+    with reading(service.ledger) as read:
+        found = read(_in_force(service.ledger.dialect), values)
+    if not found:
         raise WrongKey(wanted="somebody who is signed in", got="nobody", cure="sign in again")
-    if now - row["seen_at"] > SEEN_EVERY:
+    login, seen_at, role, office_id, holder = found[0]
+    if now - seen_at > SEEN_EVERY:
         with service.ledger.begin() as connection:
             connection.execute(
                 sa.update(console_sessions)
-                .where(console_sessions.c.session_hash == row["session_hash"])
+                .where(console_sessions.c.session_hash == values["digest"])
                 .values(seen_at=now)
             )
-    login = row["login"]
-    return Principal(login, row["role"], covered(service, row["office_id"]), row["holder"])
+    return Principal(login, role, covered(service, office_id), holder)
 
 
 def end_session(ledger: sa.Engine, shown: str, clock: Clock) -> None:
@@ -113,10 +110,16 @@ def end_session(ledger: sa.Engine, shown: str, clock: Clock) -> None:
             append(connection, [Entry("account", ended[0], ended[0], {"signed_out": True}, now)])
 
 
-def _in_force(ledger: sa.Engine, shown: str, now: datetime) -> dict[str, Any] | None:
-    values = {
-        "digest": key_hash(shown), "started_after": now - LONGEST, "seen_after": now - IDLE,
-    }  # fmt: skip
-    with ledger.connect() as connection:
-        row = connection.execute(IN_FORCE, values).mappings().first()
-    return None if row is None else dict(row)
+@lru_cache(maxsize=8)
+def _in_force(dialect: sa.Dialect) -> Written:
+    """Asked for every page: built once."""
+    c, of = console_sessions.c, accounts.c
+    query = (
+        sa.select(c.login, c.seen_at, of.role, of.office_id, of.holder)
+        .join_from(console_sessions, accounts, of.login == c.login)
+        .where(c.session_hash == sa.bindparam("digest"))
+        .where(c.ended_at.is_(None), of.disabled_at.is_(None))
+        .where(c.started_at > sa.bindparam("started_after"))
+        .where(c.seen_at > sa.bindparam("seen_after"))
+    )
+    return Written(query, dialect)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import duckdb
 import pyarrow as pa
@@ -26,11 +26,11 @@ def sources_of(definitions: FeatureSet) -> tuple[str, ...]:
     return tuple(sorted({grouping.source for grouping in kept_groupings(definitions)}))
 
 
-def is_behind(home: Home, definitions: FeatureSet, manifest: Manifest) -> bool:
-    """Whether any record set has a commit that the manifest does not know; a look at each."""
+def is_behind(home: Home, sources: Iterable[str], manifest: Manifest) -> bool:
+    """Whether any of these record sets has a commit that the manifest does not know; a look at
+    each."""
     return any(
-        tables.newer_than(home.table(source), _version(manifest, source))
-        for source in sources_of(definitions)
+        tables.newer_than(home.table(source), _version(manifest, source)) for source in sources
     )
 
 

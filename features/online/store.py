@@ -125,6 +125,7 @@ class OnlineStore:
 
     def __init__(self, home: Home, definitions: FeatureSet, folder: Path | None = None) -> None:
         self.home, self.definitions = home, definitions
+        self.sources = sources_of(definitions)
         self.folder = folder or home.online / definitions.fingerprint[:16]
         self.reader = StoreReader(self.folder, definitions)
 
@@ -146,7 +147,7 @@ class OnlineStore:
     def view_at_hand(self) -> View | None:
         """The same where nothing has to be taken in first; else None, at once."""
         view = self.reader.view()
-        return None if is_behind(self.home, self.definitions, view.manifest) else view
+        return None if is_behind(self.home, self.sources, view.manifest) else view
 
     def features(self, clues: pa.Table) -> tuple[pa.Table, dict[str, int]]:
         """The feature table of `clues` as `build_features` gives it, and the versions it is of.
@@ -154,7 +155,7 @@ class OnlineStore:
         Raises Refused where a number cannot be added up, or a key has no one spelling.
         """
         view = self.view()
-        versions = dict.fromkeys(sources_of(self.definitions), -1) | view.versions
+        versions = dict.fromkeys(self.sources, -1) | view.versions
         return online_features(self.definitions, clues, view), versions
 
 

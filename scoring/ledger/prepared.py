@@ -1,11 +1,13 @@
 """Statements of the hottest way, written out once for each database and run as they are.
 
 With every request SQLAlchemy would build, look up and unfold them anew, which costs more than the
-database does. They run in the caller's transaction, and errors come as SQLAlchemy's.
+database does; SQLite's go straight to its driver. They run in the caller's transaction, and errors
+come as SQLAlchemy's.
 """
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -32,15 +34,31 @@ def insert_rows(
     for low in range(0, len(rows), ROWS_AT_ONCE):
         part = rows[low : low + ROWS_AT_ONCE]
         sql = _insert_sql(dialect, table, columns, len(part))
-        connection.exec_driver_sql(sql, tuple(chain.from_iterable(part)))
+        values = tuple(chain.from_iterable(part))
+        if dialect == "sqlite":
+            _straight(connection, sql, values)
+        else:
+            connection.exec_driver_sql(sql, values)
 
 
 def run(connection: sa.Connection, sql: str, values: Sequence[Any]) -> list[Any]:
     """Run one statement with a `?` for each value; returns the rows it gives, if it gives any."""
-    done = connection.exec_driver_sql(
-        sql if connection.dialect.name == "sqlite" else sql.replace("?", "%s"), tuple(values)
-    )
+    if connection.dialect.name == "sqlite":
+        return _straight(connection, sql, tuple(values))
+    done = connection.exec_driver_sql(sql.replace("?", "%s"), tuple(values))
     return list(done) if done.returns_rows else []
+
+
+def _straight(connection: sa.Connection, sql: str, values: tuple[Any, ...]) -> list[Any]:
+    driver = connection.connection.driver_connection
+    assert driver is not None, "the caller's transaction runs on it"
+    try:
+        rows: list[Any] = driver.execute(sql, values).fetchall()
+    except sqlite3.Error as error:
+        raise sa.exc.DBAPIError.instance(
+            sql, values, error, sqlite3.Error, dialect=connection.dialect
+        ) from error
+    return rows
 
 
 def time_as_kept(connection: sa.Connection) -> Callable[[datetime], Any]:

@@ -58,6 +58,9 @@ class Tables(NamedTuple):
     right_leaf: npt.NDArray[np.bool_]
     left_value: Floats
     right_value: Floats
+    # per node: which node a child is that is none (0 where it is a leaf)
+    left_at: Ints
+    right_at: Ints
     # per node: how deep it is (0 = root), and whether it is its parent's left child
     level: Ints
     is_left: npt.NDArray[np.bool_]
@@ -75,7 +78,8 @@ class Tables(NamedTuple):
 
 @dataclass(frozen=True)
 class Forest:
-    """`base`: the mean margin over the training rows. `levels`, `points`: the most of any tree."""
+    """`base`: the mean margin over the training rows. `levels`, `points`: the most of any tree.
+    `walkable`: every tree has a question, so that margins are sums of leaves in `tables`."""
 
     tables: Tables
     features: int
@@ -83,6 +87,7 @@ class Forest:
     levels: int
     points: int
     nodes: int
+    walkable: bool = True
 
 
 @dataclass
@@ -130,7 +135,7 @@ def read_forest(model: str) -> Forest:
                 raise ValueError("a tree that asks a feature which is not there")
             _walk(tree)
             parts.append(tree)
-    return _forest(parts, features, base)
+    return _forest(parts, features, base, walkable=len(parts) == len(trees))
 
 
 def _features(head: str) -> int:
@@ -204,7 +209,7 @@ def _shares(tree: _Tree, left: Sequence[int], right: Sequence[int]) -> list[tupl
     return found
 
 
-def _forest(trees: list[_Tree], features: int, base: float) -> Forest:
+def _forest(trees: list[_Tree], features: int, base: float, walkable: bool) -> Forest:
     points = [-(-tree.most_features // 2) for tree in trees]
     begin, t, w = _quadrature(sorted(set(points)))
     nodes = [len(tree.nodes) for tree in trees]
@@ -221,7 +226,7 @@ def _forest(trees: list[_Tree], features: int, base: float) -> Forest:
     )
     levels = 2 + max((node.level for tree in trees for node in tree.nodes), default=0)
     most = max(points, default=1)
-    return Forest(tables, features, base, levels, most, max(nodes, default=0))
+    return Forest(tables, features, base, levels, most, max(nodes, default=0), walkable)
 
 
 def _quadrature(counts: list[int]) -> tuple[dict[int, int], Floats, Floats]:
@@ -269,6 +274,7 @@ def _tree_columns(tree: _Tree) -> dict[str, Any]:
     left, right = (np.array(tree.ints(name)) for name in ("left_child", "right_child"))
     shares = np.array(_shares(tree, list(left), list(right)))[order]
     left, right, leaves = left[order], right[order], np.array(tree.floats("leaf_value"))
+    places = tree.offset + np.argsort(order)
     categorical = (decision & CATEGORICAL) != 0
     word_from, words = _word_ranges(tree, categorical, threshold)
     return {
@@ -285,6 +291,8 @@ def _tree_columns(tree: _Tree) -> dict[str, Any]:
         "right_leaf": right < 0,
         "left_value": np.where(left < 0, leaves[np.where(left < 0, ~left, 0)], 0.0),
         "right_value": np.where(right < 0, leaves[np.where(right < 0, ~right, 0)], 0.0),
+        "left_at": np.where(left < 0, 0, places[np.maximum(left, 0)]),
+        "right_at": np.where(right < 0, 0, places[np.maximum(right, 0)]),
         "level": _ints(node.level for node in tree.nodes),
         "is_left": np.array([node.is_left for node in tree.nodes], bool),
         "same": _ints(node.same for node in tree.nodes),

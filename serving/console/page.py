@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from base.bilingual import Language
 from base.errors import CluesError
@@ -81,10 +82,22 @@ def page(
 ) -> HTMLResponse:
     """A template filled in. `here`: the address that the other language is shown at, if another
     than the one asked for."""
-    text = TEMPLATES.get_template(name).render(
-        **told_to_every_page(request, language, here), **values
-    )
+    text = filled_in(request, name, language, here, **values)
     return HTMLResponse(text, status_code=status, headers=HEADERS)
+
+
+def filled_in(
+    request: Request, name: str, language: Language, here: str | None = None, **values: Any
+) -> str:
+    """The text of the same."""
+    told = told_to_every_page(request, language, here)
+    return TEMPLATES.get_template(name).render(told, **values)
+
+
+def part(name: str, language: Language, **values: Any) -> Markup:
+    """A part of a page that tells nothing of who asks beside what `values` do."""
+    told = TEMPLATES.get_template(name).render(said_in(language), language=language, **values)
+    return Markup(told)  # noqa: S704 - the template escaped every text in it
 
 
 def told_to_every_page(request: Request, language: Language, here: str | None) -> dict[str, Any]:

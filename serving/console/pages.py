@@ -8,15 +8,15 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from base.errors import CluesError
 from serving.access import service_of, visitor_of
 from serving.console import deciding, dispatching, moves, records, sign_in, splitting
 from serving.console.clue import clue_told, further_told
-from serving.console.evidence import said_by
+from serving.console.evidence import said_by, without_cents
 from serving.console.page import FOLDER, HEADERS, page, refused
-from serving.console.work_list import Asked, choices, work_list
+from serving.console.work_list import Asked, queue_text
 from serving.routes.clues import evidence_for
 
 router = APIRouter(include_in_schema=False)
@@ -50,16 +50,13 @@ def queue(
     start: Annotated[int, Query(ge=0, le=10**6)] = 0,
 ) -> Response:
     """The ranked clues that wait for the visitor's offices, or those in hand, overdue or ended."""
-    service = service_of(request)
     asked = Asked(view, office, model, function, cursor, start)
     try:
         who = visitor_of(request)
-        listed = work_list(service, who, asked)
+        text = queue_text(request, who, asked, language)
     except CluesError as error:
         return refused(request, language, error)
-    return page(
-        request, "queue.html", language, asked=asked, listed=listed, **choices(service, who)
-    )
+    return HTMLResponse(text, headers=HEADERS)
 
 
 @router.get("/console/clues/{clue_id}")
@@ -110,7 +107,12 @@ def evidence(
         told = evidence_for(service, who, clue_id, feature, language, 50, after)
     except CluesError as error:
         return refused(request, language, error)
-    return page(request, "evidence.html", language, told=told, said=said_by(service, language))
+    said = said_by(service, language, told["record_set"])
+    heads = {
+        each["name"]: without_cents(each["name"], each["title"], language)
+        for each in told["columns"]
+    }
+    return page(request, "evidence.html", language, told=told, said=said, heads=heads)
 
 
 @router.get("/console/clues/{clue_id}/further")

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from dispatch.in_hand import ENDED, IN_HAND, read_in_hand
-from dispatch.queue_reading import read_cursor
+from fastapi import Request
+from markupsafe import Markup
+
+from base.bilingual import Language
+from dispatch.in_hand import ENDED, IN_HAND, InHand, read_in_hand
+from dispatch.queue_reading import Shown, read_cursor
+from serving.access import service_of
+from serving.console.page import filled_in, part
+from serving.console.queue_rows import in_hand_rows, waiting_rows
 from serving.principal import Principal
-from serving.queue import asked_models, no_such, queue_page, visible_offices
+from serving.queue import asked_models, no_such, shown_page, visible_offices
 from serving.service import Service
 
 View = Literal["waiting", "in_hand", "overdue", "ended"]
@@ -22,6 +29,7 @@ STATES_SHOWN: dict[str, tuple[str, ...]] = {
     **{state: (state,) for state in IN_HAND},
 }
 ROWS = 50
+PARTS_KEPT = 256
 
 
 @dataclass(frozen=True)
@@ -44,22 +52,26 @@ class Asked:
 
 @dataclass(frozen=True)
 class WorkList:
-    """`entries` to show; `more`: what the next page is asked with (None: no more). `total` and
-    `capacity` are of the whole queue, and told for the waiting ones only."""
+    """What is shown: of the `waiting`, or of those `in_hand` as of `now`. `more`: what the next
+    page is asked with (None: no more). `total` and `capacity` are of the whole queue, and told for
+    the waiting ones only."""
 
-    entries: list[dict[str, Any]]
     more: Mapping[str, str] | None
+    waiting: Sequence[Shown] = ()
+    in_hand: Sequence[InHand] = ()
+    now: datetime = datetime.max
     total: int = 0
     capacity: int = 0
     # Whether nothing before this page was below the line: it may stand above the first entry.
     after_within: bool = False
 
 
-def work_list(service: Service, who: Principal, asked: Asked) -> WorkList:
-    """Raises UnfitMessage for a view, office, supervision model or function that there is not."""
+def work_list(service: Service, who: Principal, asked: Asked, *, at_once: bool = False) -> WorkList:
+    """Raises UnfitMessage for a view, office, supervision model or function that there is not.
+    `at_once`: raises NotReady where the kept ranking has to be made again first."""
     models = asked_models(service, asked.model, asked.function)
     if asked.view == "waiting":
-        return _waiting(service, who, asked, models)
+        return _waiting(service, who, asked, models, at_once)
     if asked.view not in STATES_SHOWN:
         raise no_such("view", f"one of {', '.join(('waiting', *STATES_SHOWN))}")
     now = service.clock.now()
@@ -73,33 +85,54 @@ def work_list(service: Service, who: Principal, asked: Asked) -> WorkList:
         now if asked.view == "overdue" else None,
     )
     more = {**asked.kept, "start": str(asked.start + ROWS)} if len(rows) > ROWS else None
-    return WorkList([_told(service, row, now) for row in rows[:ROWS]], more)
+    return WorkList(more, in_hand=rows[:ROWS], now=now)
 
 
 def _waiting(
-    service: Service, who: Principal, asked: Asked, models: frozenset[str] | None
+    service: Service, who: Principal, asked: Asked, models: frozenset[str] | None, at_once: bool
 ) -> WorkList:
-    office = asked.office or None
-    page = queue_page(service, who, office, ROWS, asked.cursor, models, "state")
-    entries = [{**each, "due": None, "late": False} for each in page.entries]
-    more = {**asked.kept, "cursor": page.next_cursor} if page.next_cursor else None
+    office, cursor = asked.office or None, asked.cursor
+    kept, rows, following = shown_page(service, who, office, ROWS, cursor, models, at_once=at_once)
+    more = {**asked.kept, "cursor": following} if following else None
     # A first page may begin below the line, too: this week's hands are all given out.
-    after_within = asked.cursor is None or read_cursor(asked.cursor)[0] == 0
-    return WorkList(entries, more, page.total, page.capacity, after_within)
+    after_within = cursor is None or read_cursor(cursor)[0] == 0
+    return WorkList(more, rows, total=kept.total, capacity=kept.within, after_within=after_within)
 
 
-def _told(service: Service, row: dict[str, Any], now: datetime) -> dict[str, Any]:
-    due = row["due"]
-    return {
-        **row,
-        "title": service.model_titles.get(str(row["supervision_model"])),
-        "office": service.office_titles.get(str(row["office_id"])),
-        "late": due is not None and due < now,
-        "rank": None,
-        "within_capacity": False,
-        "exploration": False,
-        "floor": False,
-    }
+def rows_of(service: Service, listed: WorkList, language: Language) -> Markup:
+    """The rows of the page's table; empty where there are none."""
+    if listed.in_hand:
+        return in_hand_rows(service, listed.in_hand, language, listed.now)
+    return waiting_rows(service, listed.waiting, language, listed.after_within)
+
+
+def queue_text(
+    request: Request, who: Principal, asked: Asked, language: Language, *, at_once: bool = False
+) -> str:
+    """The page. Raises what `work_list` raises."""
+    service = service_of(request)
+    listed = work_list(service, who, asked, at_once=at_once)
+    return filled_in(
+        request,
+        "queue.html",
+        language,
+        asked=asked,
+        listed=listed,
+        rows=rows_of(service, listed, language),
+        filters=filters(service, who, asked, language),
+    )
+
+
+def filters(service: Service, who: Principal, asked: Asked, language: Language) -> Markup:
+    """The form above the table, of what was found fit; kept, for it is the same all day."""
+    chosen = (language, who.offices, asked.view, asked.office, asked.function, asked.model)
+    known = service.page_parts.get(chosen)
+    if known is None:
+        if len(service.page_parts) >= PARTS_KEPT:
+            service.page_parts.clear()
+        known = part("queue_filters.html", language, asked=asked, **choices(service, who))
+        service.page_parts[chosen] = known
+    return known
 
 
 def choices(service: Service, who: Principal) -> dict[str, Any]:

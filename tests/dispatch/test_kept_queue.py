@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 
 import pytest
@@ -12,10 +13,11 @@ from queues import TUESDAY, wait, ways
 from base.errors import Refused
 from dispatch.kept_queue import Ends, freshen
 from dispatch.proposal import confirm, propose
-from dispatch.queue_reading import read_page
+from dispatch.queue_reading import Shown, read_page, read_shown
 from dispatch.transition import move
 from dispatch.week import Ways, office_week
 from scoring.ledger import orders, queue_offices, queue_places
+from scoring.ledger.reading import reading
 
 NO_ENDS = Ends()
 COUNTIES = ("C1", "C2", "D1", "D2")
@@ -31,6 +33,14 @@ def kept(ledger: sa.Engine) -> dict[str, tuple[object, ...]]:
     with ledger.connect() as connection:
         rows = connection.execute(sa.select(queue_places)).mappings()
         return {row["clue_id"]: tuple(row[name] for name in names) for row in rows}
+
+
+def shown_page(
+    ledger: sa.Engine, offices: Collection[str] | None, cursor: str | None, models: set[str]
+) -> tuple[list[Shown], str | None]:
+    """The next four as a page of the console shows them."""
+    with reading(ledger) as read:
+        return read_shown(read, ledger.dialect, offices, 4, cursor, models)
 
 
 def ranked_anew(
@@ -166,18 +176,24 @@ def test_of_some_supervision_models_only_theirs_are_on_the_pages(
             for offices in (None, COUNTIES, COUNTIES[:1], ()):
                 seen, cursor = [], None
                 while True:
-                    page = read_page(either_ledger, offices, 4, cursor, wanted, "state")
-                    seen += page.rows
+                    page = read_page(either_ledger, offices, 4, cursor, wanted)
+                    shown, more = shown_page(either_ledger, offices, cursor, wanted)
+                    assert more == page.next_cursor
+                    names = (set(Shown._fields) - {"state"}) & set(whole.rows[0])
+                    assert [{name: row._asdict()[name] for name in names} for row in shown] == [
+                        {name: row[name] for name in names} for row in page.rows
+                    ]
+                    seen += shown
                     cursor = page.next_cursor
                     if cursor is None:
                         break
-                assert [row["clue_id"] for row in seen] == [
+                assert [row.clue_id for row in seen] == [
                     row["clue_id"]
                     for row in whole.rows
                     if (offices is None or row["office_id"] in offices)
                     and ("another" if row["clue_id"] in half else models[0]) in wanted
                 ]
-                assert {row["state"] for row in seen} <= {"raised", "scored"}
+                assert {row.state for row in seen} <= {"raised", "scored"}
                 assert page.total == 11 * len(COUNTIES if offices is None else offices)
 
 

@@ -207,6 +207,17 @@ def test_a_fact_is_what_one_look_up_tells() -> None:
     left = facts_of(scored, definitions, {"own__count_3d"})
     assert payments not in left
     assert len(left) == len(facts) - 1
+    plain = [*feature_worlds.DEFINITIONS["columns"]]
+    plain[0] = {**plain[0], "to_check": False}
+    declared = load_features(
+        {**feature_worlds.DEFINITIONS, "columns": plain, "history": [{**own, "to_check": False}]},
+        sources=feature_worlds.SOURCES,
+        clue_columns=feature_worlds.CLUE_COLUMNS,
+    )
+    assert declared.fingerprint == definitions.fingerprint  # no word of it is learned from
+    fewer = facts_of(scored, declared)
+    gone = {scored[at].name for fact in facts if fact not in fewer for at in fact.places}
+    assert gone == {plain[0]["name"], *names}
 
 
 def test_trees_weigh_by_what_they_move(scorer: Scorer) -> None:

@@ -117,7 +117,14 @@ def test_contributions_are_lightgbms_over_random_trees(seed: int, options: dict[
     theirs = np.asarray(booster.predict(rows, pred_contrib=True, num_threads=1))
     assert close(ours.contributions, theirs[:, :-1])
     assert close(ours.base[:, None], theirs[:, -1:])
-    assert adds_up(ours, np.asarray(booster.predict(rows, raw_score=True, num_threads=1)))
+    margin = np.asarray(booster.predict(rows, raw_score=True, num_threads=1))
+    assert adds_up(ours, margin)
+    # Where a tree has no question at all, margins stay LightGBM's affair.
+    added = explainer.margins(rows)
+    assert (added is None) == any(
+        each["num_leaves"] == 1 for each in booster.dump_model()["tree_info"]
+    )
+    assert added is None or added.tobytes() == margin.tobytes()
 
 
 def test_contributions_are_shaps_own() -> None:
@@ -163,6 +170,14 @@ def _deepest(booster: lgb.Booster) -> int:
 
     trees = booster.dump_model()["tree_info"]
     return max(1, *(most(tree["tree_structure"], frozenset()) for tree in trees))
+
+
+def test_margins_that_are_not_lightgbms_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """P-6: by the golden rows, when a scorer is loaded; then LightGBM answers for all of it."""
+    monkeypatch.setattr("scoring.explainer.margins", lambda *_: np.full(4, 0.25))
+    found = explainer_of(random_booster(3, {}))
+    assert (found.engine, found.margins(odd_rows(3))) == ("lightgbm", None)
+    assert found.reason == "margins that are not LightGBM's on the golden rows"
 
 
 @settings(max_examples=20, deadline=None)

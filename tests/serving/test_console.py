@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from clues.register import read_clues
-from serving.console.evidence import EvidenceTable
+from serving.console.evidence import Cell, EvidenceTable
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_crafted_text_in_a_record_is_shown_not_run(
     visitor: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A filing that holds markup is escaped (records are written by subjects too)."""
-    table = EvidenceTable("<b>", ["<i>"], [["<script>alert(1)</script>"]])
+    table = EvidenceTable("<b>", ["<i>"], [[Cell("<i>", "<script>alert(1)</script>")]])
     monkeypatch.setattr("serving.console.clue.evidence_tables", lambda *_: [table])
     text = visitor.client.get(f"/console/clues/{first(visitor)}").text
     assert "<script>" not in text

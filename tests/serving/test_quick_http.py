@@ -230,9 +230,13 @@ def test_what_the_desk_gives_back_takes_the_whole_way(
     assert seen == {"straight": 0, "asgi": 2}
 
 
-def test_whoever_hangs_up_harms_nobody_else(standing: Any) -> None:
-    """Connections lost while the desk works: the others are answered, the server ends."""
-    key = standing.key("case_system")
+def test_whoever_hangs_up_harms_nobody_else(standing: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections lost while the desk works: the others are answered, the server ends; a score
+    that was kept is noted though nobody hears of it."""
+    key, noted = standing.key("case_system"), []
+    monkeypatch.setattr(
+        "serving.watched.Answered.note", lambda _, seconds, request_id: noted.append(request_id)
+    )
 
     async def job(call: Any, _: Any) -> None:
         for _ in range(10):
@@ -244,7 +248,9 @@ def test_whoever_hangs_up_harms_nobody_else(standing: Any) -> None:
         await caller.say(asked(key))
         assert (await caller.hear())[0] == 200
 
-    serving(standing.home, job)
+    with counted(monkeypatch) as seen:
+        serving(standing.home, job)
+    assert len(set(noted)) == len(noted) == seen["straight"] >= 2
 
 
 def test_a_server_that_ends_answers_what_it_has_and_closes(
