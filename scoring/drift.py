@@ -6,10 +6,11 @@ number, values for a category; missing is a bin of its own. Below 0.1 nothing ha
 the scorer sees other clues than it learned from (thresholds as credit scoring uses them).
 
 Both bounds are for what is steady. What they cannot know is told beside the index as `usual`: what
-chance alone shows on so few clues (drawn from the shares of then), and how far any stretch of the
-training rows as long as that of now lay from all the others. A level that all clues of a month have
-in common is another in every year: it has moved where it went further than it went while the scorer
-learned, or where it went to values that no training row has, of which no stretch can speak.
+chance alone shows on so few clues (drawn from the shares of then), or twice as far as any stretch
+of the training rows as long as that of now lay from all the others. A level that all clues of a
+month have in common is another in every year: it has moved where it went clearly further than it
+went while the scorer learned (three years are three such stretches: the next may well be the
+furthest of four), or where it went far outside of all training rows, of which no stretch can speak.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ BINS = 10
 STEADY, MOVED = 0.1, 0.25
 # A steady feature lies further off in one of so many draws.
 DRAWS, SEED = 1_000, 20261126
-# From such a share of values on that no training row has, chance alone is usual.
+# How much further than any stretch is still usual.
+FURTHER = 2.0
+# From such a share of values on that are far outside of all training rows, chance alone is usual.
 UNSEEN = 0.05
 # A stretch begins every such part of its length; of more than so many, every second one is taken.
 PARTS, MOST_STRETCHES = 4, 48
@@ -39,7 +42,7 @@ PARTS, MOST_STRETCHES = 4, 48
 @dataclass(frozen=True)
 class Drift:
     """`index`: of now against the training rows. `usual`: as far as it lies apart by chance, or
-    lay among the training rows themselves."""
+    twice as far as it lay among the training rows themselves."""
 
     index: float
     usual: float
@@ -59,9 +62,9 @@ class Drift:
 @dataclass(frozen=True)
 class Reference:
     """How training rows fell into bins. `edges`: inner ones of a number, ascending; `values`: of a
-    category, in the order of their bins; `places` (n,): the bin of each row; `span`: least and
-    largest number. The last bin is what is missing, the one before it (of a category) any other
-    value."""
+    category, in the order of their bins; `places` (n,): the bin of each row; `span`: the range of
+    a number with as much again on either side. The last bin is what is missing, the one before it
+    (of a category) any other value."""
 
     edges: Floats | None
     values: tuple[str, ...]
@@ -91,11 +94,11 @@ class Reference:
         usual = by_chance(self.counts, now)
         for stretch in stretches if self.unseen(given) < UNSEEN else ():
             inside = self._counted(self.places[stretch])
-            usual = max(usual, stability_index(self.counts - inside, inside))
+            usual = max(usual, FURTHER * stability_index(self.counts - inside, inside))
         return Drift(stability_index(self.counts, now), usual)
 
     def unseen(self, given: Sequence[Any]) -> float:
-        """The share of values that no training row has: of a number, outside of all theirs."""
+        """The share of values that no training row has; of a number, far outside of all theirs."""
         if self.edges is None:
             return float((_by_value(given, self.values) == len(self.values)).mean())
         values = _numbers(given)
@@ -168,7 +171,8 @@ def _of_numbers(given: Sequence[Any]) -> Reference:
     if len(known) == 0:
         return Reference(np.empty(0), (), _by_edge(given, np.empty(0)))
     edges = np.unique(np.quantile(known, np.arange(1, BINS) / BINS))
-    span = (float(known.min()), float(known.max()))
+    least, largest = float(known.min()), float(known.max())
+    span = (2 * least - largest, 2 * largest - least)
     return Reference(edges, (), _by_edge(given, edges), span)
 
 

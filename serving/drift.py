@@ -7,7 +7,6 @@ whether they were scored or not and whatever became of them, as they do in train
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -91,15 +90,14 @@ def drift(service: Service, scorer: Scorer, rows: pa.Table) -> dict[str, Any]:
 
 
 def score_drift(service: Service, scorer: Scorer, rows: pa.Table) -> dict[str, Any]:
-    """The same of the margins that the scorer gives to both."""
+    """The same of the margins that the scorer gives to both. What many features make together
+    wanders little: `usual` is chance alone."""
     told: dict[str, Any] = {"scores": rows.num_rows, "psi": None, "usual": None, "state": None}
-    learned = _learned_scores(service.home, scorer)
-    if learned is None:
+    reference = _learned_scores(service.home, scorer)
+    if reference is None:
         return {**told, "cure": UNKNOWN_CURE}
     if rows.num_rows:
-        (reference,) = learned.references
-        stretches = stretches_of(learned.moments, _span(rows))
-        found = reference.drift(scorer.score(rows).margin.tolist(), stretches)
+        found = reference.drift(scorer.score(rows).margin.tolist())
         told |= {"psi": round(found.index, 6), "usual": round(found.usual, 6)}
         told["state"] = found.state
     return told
@@ -142,10 +140,10 @@ def _learned(home: Home, digest: str) -> Learned | None:
     return Learned(tuple(references), micros(table["moment"]))
 
 
-_scored: dict[tuple[Home, str], Learned | None] = {}
+_scored: dict[tuple[Home, str], Reference | None] = {}
 
 
-def _learned_scores(home: Home, scorer: Scorer) -> Learned | None:
+def _learned_scores(home: Home, scorer: Scorer) -> Reference | None:
     """Made once for a scorer, and kept while it is the last one asked about."""
     asked = (home, scorer.digest)
     if asked not in _scored:
@@ -155,21 +153,15 @@ def _learned_scores(home: Home, scorer: Scorer) -> Learned | None:
     return _scored.get(asked)
 
 
-def _made_scores(home: Home, scorer: Scorer) -> Learned | None:
+def _made_scores(home: Home, scorer: Scorer) -> Reference | None:
     """From training rows, or from the bundle's own where there are enough."""
     table = _training_rows(home, scorer.manifest, SCORED_ROWS)
-    if table is not None:
-        return _in_bins(scorer, table, micros(table["moment"]))
-    rows = read_reference(home.scorers / scorer.digest).rows
-    if len(rows) < FEWEST_ROWS:
-        return None
-    # Nobody knows when they were raised: nothing is usual but chance.
-    return _in_bins(scorer, table_of_rows(scorer.manifest, list(rows)), np.empty(0, np.int64))
-
-
-def _in_bins(scorer: Scorer, table: pa.Table, moments: Ints) -> Learned:
-    margins: Sequence[float] = scorer.score(table).margin.tolist()
-    return Learned((score_reference(margins),), moments)
+    if table is None:
+        rows = read_reference(home.scorers / scorer.digest).rows
+        if len(rows) < FEWEST_ROWS:
+            return None
+        table = table_of_rows(scorer.manifest, list(rows))
+    return score_reference(scorer.score(table).margin.tolist())
 
 
 def _training_rows(home: Home, manifest: Manifest, count: int) -> pa.Table | None:

@@ -5,8 +5,9 @@ pickles, and who may write a file of the home could then run code in the worker.
 
 huey takes a job off its queue before it begins. So that a kill in the middle loses none, each has a
 note of its own (`<job>.json`), written before it is queued and ended after it is done. A worker
-that starts takes up again whatever has not ended; a retraining done twice proposes the same scorer
-twice. A job over which three workers were killed is ended as lost: it may be what kills them.
+that starts takes up again whatever has not ended; what a retraining proposed before it was cut off
+is not trained again, and the refusal names it. A job over which three workers were killed is ended
+as lost: it may be what kills them.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 PATH, ROUTE = "/console/queue", "GET /console/queue"
-# So few that pages are made one after the other: many at once hold each other up.
+# A few wait for the database at once; what the processor does it does one page after the other.
 THREADS = 4
 LANGUAGES: dict[str, Language] = {"zh": "zh", "en": "en"}
 # Parameters that are texts, and their lengths at most (serving/console/pages.py).

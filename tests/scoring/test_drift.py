@@ -83,7 +83,7 @@ def test_few_clues_of_an_unmoved_world_are_hardly_ever_beyond_chance(count: int)
 
 
 def test_a_level_that_differs_in_every_year_has_moved_only_where_it_goes_further() -> None:
-    """Three years of a level of their own each, 0, 1 and 2: another year at 1 is as usual, one at 4
+    """Three years of a level of their own each, 0, 1 and 2: another year at 1 is as usual, one at 9
     is not, and by the bound alone both have moved. A steady feature moves as it ever did."""
     draw = np.random.default_rng(2)
     moments = np.repeat(np.arange(36), 30)
@@ -93,7 +93,7 @@ def test_a_level_that_differs_in_every_year_has_moved_only_where_it_goes_further
 
     reference = reference_of(feature(), [*year(0), *year(1), *year(2)])
     stretches = stretches_of(moments, 12)
-    again, beyond = year(1), year(4)
+    again, beyond = year(1), year(9)
     assert (reference.drift(again).state, reference.drift(beyond).state) == ("moved", "moved")
     assert reference.drift(again, stretches).state == "moving"
     assert reference.drift(beyond, stretches).state == "moved"

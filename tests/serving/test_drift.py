@@ -46,15 +46,27 @@ def named(told: dict[str, Any]) -> list[str]:
     return [each["alarm"] for each in told["alarms"] if each["alarm"].endswith("_drift")]
 
 
-def test_a_queue_scored_as_of_one_moment_is_no_alarm_where_nothing_changed(steady: Home) -> None:
+@pytest.mark.parametrize(("months", "clues"), [(12, 120), (24, 240)])
+def test_a_queue_scored_as_of_one_moment_is_no_alarm_where_nothing_changed(
+    steady: Home, months: int, clues: int
+) -> None:
     """Every clue is scored at the end, when payments of the first two years are older than a year:
     a count of 365 days says 0 then, and said 1 to 5 when the scorer learned."""
-    told = monitor(watched(steady), AUDITOR, 12)
+    told = monitor(watched(steady), AUDITOR, months)
     lines = {line["feature"]: line for line in told["drift"]["features"]}
-    assert told["drift"]["scores"] == 120
-    assert lines["own_payments__count_365d"]["state"] != "moved"
-    assert told["scores"]["state"] != "moved"
+    assert told["drift"]["scores"] == clues
+    assert lines["own_payments__count_365d"]["state"] == "steady"
+    assert told["scores"]["state"] == "steady"
     assert named(told) == []
+
+
+def test_clues_are_looked_at_as_of_their_raising(steady: Home) -> None:
+    """Whatever day it is: the moments are those of the register."""
+    rows = raised_rows(watched(steady), AUDITOR, END - timedelta(days=700))
+    raised = {row["clue_id"]: row["raised_at"] for row in read_clues(steady).to_pylist()}
+    told = dict(zip(rows["clue_id"].to_pylist(), rows["moment"].to_pylist(), strict=True))
+    assert len(told) > 200
+    assert told.items() <= raised.items()
 
 
 def test_a_feature_that_moved_is_an_alarm_and_no_other_feature_is(tmp_path: Path) -> None:
