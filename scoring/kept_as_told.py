@@ -133,7 +133,7 @@ def check_states(connection: sa.Connection, open_states: Collection[str] = ()) -
     return checked
 
 
-def _left_by_events(row: sa.Row[Any]) -> Standing:
+def _left_by_events(row: Any) -> Standing:
     """State, version and office after the newest event that moved the clue."""
     if row.to_state is None:
         stands = (row.state, row.version)
