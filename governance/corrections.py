@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from governance import tables
@@ -24,6 +26,7 @@ from governance.checks import literal, quoted
 from governance.contract import Contract
 from governance.doubles import lay_out_repeated
 from governance.engine import file_list
+from governance.part_files import repeating, write_rows
 from governance.staging import key_hash
 
 
@@ -144,34 +147,37 @@ def _left(batch: Batch) -> list[tables.Part]:
 
     A number that was given to a dropped row stays free: numbers name records and count nothing.
     """
-    connection = batch.connection
-    changed = connection.execute("""
-        SELECT record_no, true FROM dropped UNION ALL
-        SELECT record_no, false FROM ends WHERE record_no NOT IN (SELECT record_no FROM dropped)
-    """).fetchnumpy()
-    numbers, is_dropped = (np.asarray(each) for each in changed.values())
+    changed = batch.connection.sql("""
+        SELECT record_no, NULL::TIMESTAMP AS retracted_at, true AS dropped FROM dropped
+        UNION ALL
+        SELECT record_no, retracted_at, false FROM ends
+        WHERE record_no NOT IN (SELECT record_no FROM dropped)
+    """).to_arrow_table()
+    numbers = changed["record_no"].to_numpy()
     left = []
     for part in batch.parts:
         first, last = cast(int, part.first), cast(int, part.last)
-        within = (numbers >= first) & (numbers <= last)
-        rows = part.rows - int(is_dropped[within].sum())
+        within = changed.filter(pa.array((numbers >= first) & (numbers <= last)))
+        rows = part.rows - (pc.sum(within["dropped"]).as_py() or 0)
         if rows:
-            left.append(_written_again(batch, part, rows) if within.any() else part)
+            left.append(_written_again(part, within) if len(within) else part)
     return left
 
 
-def _written_again(batch: Batch, part: tables.Part, rows: int) -> tables.Part:
+def _written_again(part: tables.Part, changed: pa.Table) -> tables.Part:
+    """The part without what is dropped, and with other ends. Its rows are numbered without gaps."""
+    rows = pq.read_table(part.file)
+    place = changed["record_no"].to_numpy() - cast(int, part.first)
+    dropped = changed["dropped"].to_numpy()
+    ends = np.full(len(rows), np.datetime64("NaT"), "datetime64[us]")
+    ends[place[~dropped]] = changed["retracted_at"].to_numpy()[~dropped]
+    kept = np.ones(len(rows), bool)
+    kept[place[dropped]] = False
+    at = rows.schema.get_field_index("retracted_at")
+    rows = rows.set_column(at, rows.schema.field(at), pa.array(ends)).filter(pa.array(kept))
     path = part.file.with_name(f"again_{part.file.name}")
-    laid = file_list([str(part.file)])
-    batch.connection.execute(f"""
-        COPY (
-            SELECT l.* REPLACE (e.retracted_at AS retracted_at)
-            FROM {laid} l LEFT JOIN ends e USING (record_no)
-            WHERE record_no NOT IN (SELECT record_no FROM dropped)
-            ORDER BY record_no
-        ) TO {literal(str(path))} (FORMAT parquet)
-    """)
-    return replace(part, file=path, rows=rows)
+    write_rows(rows, path, repeating(rows))
+    return replace(part, file=path, rows=len(rows))
 
 
 def _stored_again(batch: Batch) -> list[tuple[str, tables.Part]]:

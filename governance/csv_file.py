@@ -105,7 +105,9 @@ def _parsed(names: list[str], lines: Lines) -> pa.Table | None:
     try:
         return pacsv.read_csv(
             pa.py_buffer(lines.kept),
-            read_options=pacsv.ReadOptions(column_names=names, block_size=PARSED_AT_ONCE),
+            read_options=pacsv.ReadOptions(
+                column_names=names, block_size=PARSED_AT_ONCE, use_threads=False
+            ),
             parse_options=pacsv.ParseOptions(newlines_in_values=lines.broken),
             convert_options=pacsv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
@@ -32,8 +33,6 @@ from governance.part_files import repeat, repeating, write_rows
 from governance.reasons import Told, of_spoilt, told_of
 from governance.staging import BYTES_OF_A_DIGEST, Judge, Judged
 
-# Of these nobody asks for the least and the greatest.
-UNSEEN = ("batch", "row_digest", "file", "raw", "reasons")
 REPEATING_OF_BAD = (
     "batch",
     "file",
@@ -99,7 +98,7 @@ class Desks:
         """Every block of a file, in their order; records are numbered on from `last`."""
         before: Future[int] = Future()
         before.set_result(last)
-        with ThreadPoolExecutor(self.threads) as pool:
+        with ThreadPoolExecutor(self.threads) as pool, self._one_thread_each():
             running: deque[Future[Laid]] = deque()
             for block in _read_ahead(blocks):
                 after: Future[int] = Future()
@@ -110,6 +109,15 @@ class Desks:
                     yield running.popleft().result()
             while running:
                 yield running.popleft().result()
+
+    @contextmanager
+    def _one_thread_each(self) -> Iterator[None]:
+        """A desk's statements run in its own thread: there is a desk for each already."""
+        self.connection.execute("SET threads = 1")
+        try:
+            yield
+        finally:
+            self.connection.execute(f"SET threads = {self.threads}")
 
     def _work(
         self, block: Block, file: str, place: int, before: Future[int], after: Future[int]
@@ -168,7 +176,7 @@ class Desk:
             }
         )
         path = self.desks.folder / f"good_{place:06}.parquet"
-        write_rows(rows, path, repeating(rows), UNSEEN)
+        write_rows(rows, path, repeating(rows))
         marks = {
             "record_no": numbers,
             "row_digest": digests,
@@ -195,7 +203,7 @@ class Desk:
                 "quarantined_at": pa.repeat(pa.scalar(self.desks.now, pa.timestamp("us")), count),
             }
         )
-        write_rows(kept, path, REPEATING_OF_BAD, UNSEEN)
+        write_rows(kept, path, REPEATING_OF_BAD)
         return replace(laid, bad=tables.Part(path, count), told=told_of(rows))
 
 

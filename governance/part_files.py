@@ -17,23 +17,28 @@ import pyarrow.parquet as pq
 ROWS_OF_A_GROUP = 122_880
 # A column repeats itself where so many first rows have half as many different values, or fewer.
 LOOKED_AT, SHARE = 4096, 2
+RECORD_NO = "record_no"
 
 
-def write_rows(
-    rows: pa.Table, path: Path, repeating: Sequence[str], unseen: Sequence[str] = ()
-) -> None:
-    """One file. `repeating`: columns to be written with a dictionary; `unseen`: columns of which
-    nobody wants to know the least and the greatest value."""
-    paths = [name for name in rows.column_names if name not in unseen]
+def write_rows(rows: pa.Table, path: Path, repeating: Sequence[str]) -> None:
+    """One file. `repeating`: columns to be written with a dictionary. Of text nobody asks for the
+    least and the greatest value."""
+    seen = [each.name for each in rows.schema if _is_plain(each.type)]
+    numbered = RECORD_NO in rows.column_names and RECORD_NO not in repeating
     pq.write_table(
         rows,
         path,
         row_group_size=ROWS_OF_A_GROUP,
         use_dictionary=list(repeating),
-        write_statistics=paths,
+        column_encoding={RECORD_NO: "DELTA_BINARY_PACKED"} if numbered else None,
+        write_statistics=seen,
         compression="snappy",
         store_schema=False,
     )
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_primitive(kind))
 
 
 def repeating(rows: pa.Table) -> list[str]:
