@@ -76,8 +76,8 @@ def judged_by(result: dict[str, Any]) -> str:
     of = f", raised from {since} to before {until}" if since and until else ""
     return (
         f"Judged by the simulator's truth of {result['judged']} test clues{of}:\n{result['cases']}"
-        " of them are cases, also where nobody looked. `clues compare` and the scorers' pages judge\n"
-        "by the outcomes that offices reported: fewer clues, other figures."
+        " of them are cases, also where nobody looked. `clues compare` and the scorers' pages\n"
+        "judge by the outcomes that offices reported: fewer clues, other figures."
     )
 
 

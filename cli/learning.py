@@ -28,7 +28,7 @@ def features(
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> dict[str, Any]:
-    """Compute the declared features of clues, each at its own moment; without --output, list them."""
+    """Compute the declared features of clues, each at its own moment; no --output: list them."""
     import pyarrow.parquet as pq
 
     from base.errors import Refused
