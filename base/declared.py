@@ -129,7 +129,7 @@ def _fault(problem: Any, shape: type[BaseModel], where: str) -> Fault:
     if problem["type"] == "missing":
         return Fault(f"the key {key!r}", "nothing", f"add {key}", there)
     got = _told(problem["input"])
-    return Fault(_wanted(problem), got, f"mend {place or where}", there)
+    return Fault(wanted_of(problem), got, f"mend {place or where}", there)
 
 
 def _told(given: Any) -> str:
@@ -139,8 +139,8 @@ def _told(given: Any) -> str:
     return repr(given)[:60]
 
 
-def _wanted(problem: Any) -> str:
-    """What would have been right, in plain words."""
+def wanted_of(problem: Mapping[str, Any]) -> str:
+    """What would have been right of one of Pydantic's findings, in plain words."""
     kind = str(problem["type"])
     if kind in WORDS:
         return WORDS[kind](problem["ctx"])

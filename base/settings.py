@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from base.bilingual import Language
+from base.declared import Unfit, wanted_of
+from base.errors import Fault, Refused
+
+PREFIX = "CLUES_"
+# These may hold passwords: what stands in them is not told.
+SECRET = frozenset({"ledger_url", "tracking_uri", "pull_urls"})
 
 
 def available_cores() -> int:
@@ -18,9 +26,12 @@ def available_cores() -> int:
 
 
 class Settings(BaseSettings):
-    """Read from `CLUES_*`; a command's own option wins over the environment."""
+    """Read from `CLUES_*`; a command's own option wins over the environment.
 
-    model_config = SettingsConfigDict(env_prefix="CLUES_", extra="forbid", frozen=True)
+    Raises Refused, every fault, for one that is not what it should be.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
     # The folder that holds everything the embedded default writes.
     home: Path = Path("home")
@@ -69,9 +80,37 @@ class Settings(BaseSettings):
     # The claim that holds the office; "*" in it means every office.
     oidc_office_claim: str = "office"
 
+    def __init__(self, **given: Any) -> None:
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            raise Refused.gather(
+                [each for found in error.errors() for each in _faults(found)]
+            ) from None
+        except SettingsError as error:  # no JSON, where it is wanted
+            name = (re.findall(r'field "(\w+)"', str(error)) or [""])[0]
+            raise Refused.gather([_fault(name, "JSON", "another text")]) from None
+
     @model_validator(mode="after")
     def _whole_provider(self) -> Settings:
         """An issuer without audience or keys would take tokens made for others."""
         if self.oidc_issuer and not (self.oidc_audience and self.oidc_keys):
-            raise ValueError("CLUES_OIDC_ISSUER wants CLUES_OIDC_AUDIENCE and CLUES_OIDC_KEYS too")
+            wanted = "CLUES_OIDC_AUDIENCE and CLUES_OIDC_KEYS beside CLUES_OIDC_ISSUER"
+            raise Unfit(Fault(wanted, "not both", "set both, or none of the three"))
         return self
+
+
+def _faults(found: Mapping[str, Any]) -> list[Fault]:
+    """One of Pydantic's findings, by the variable it is about."""
+    raised = found.get("ctx", {}).get("error")
+    if isinstance(raised, Unfit):
+        return list(raised.faults)
+    name = str(found["loc"][0])
+    secret = name in SECRET or len(found["loc"]) > 1
+    return [_fault(name, wanted_of(found), "another value" if secret else repr(found["input"]))]
+
+
+def _fault(name: str, wanted: str, got: str) -> Fault:
+    variable = f"{PREFIX}{name.upper()}"
+    cure = f"set {variable} so, or unset it (docs/settings.md)"
+    return Fault(wanted, got[:60], cure, variable)

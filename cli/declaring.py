@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.options import DEFAULT_HOME, HomeOption, JsonOption, answers
+from cli.options import DEFAULT_HOME, HomeOption, JsonOption, answers, tell
 
 if TYPE_CHECKING:
     from governance.jurisdiction import Jurisdiction
@@ -168,11 +168,19 @@ def catalogue(
         return {f"{each['record_set']}.columns": each["columns"] for each in told}
     shown = ("record_set", "owner", "rows", "quarantined_share", "known_until", "late")
     if not as_json:
-        told = [{name: each[name] for name in shown} for each in told]
+        told = [{**{name: each[name] for name in shown}, **_columns(each)} for each in told]
+        tell("who uses which column: clues catalogue --record-set NAME")
     # The register of clues is no record set: nobody sends it.
     sets = [each for each in told if each["record_set"] != CLUES]
     register = next((each for each in told if each["record_set"] == CLUES), None)
     return {"record_sets": sets} if register is None else {"record_sets": sets, CLUES: register}
+
+
+def _columns(entry: dict[str, Any]) -> dict[str, int]:
+    """How many columns there are, and how many are used: by whom says --record-set NAME."""
+    users = ("supervision_models", "features", "scorers")
+    columns = entry["columns"]
+    return {"columns": len(columns), "used": sum(any(map(each.get, users)) for each in columns)}
 
 
 @answers

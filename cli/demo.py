@@ -56,8 +56,8 @@ def demo(
 
 def print_result(result: dict[str, Any]) -> None:
     """The table of cases found, and how long it took."""
-    print(f"\nclues {result['clues']}, cases among the judged {result['cases']}")
-    print("share of all cases found in the first part of the queue\n")
+    print(f"\nclues {result['clues']}. {judged_by(result)}")
+    print("\nshare of all cases found in the first part of the queue\n")
     print(f"{'order':<22}{'10 %':>8}{'20 %':>8}{'30 %':>8}")
     for name, found in sorted(result["cases_found"].items(), key=lambda item: -item[1]["20"]):
         shares = "".join(f"{found[part]:>8.1%}" for part in ("10", "20", "30"))
@@ -68,6 +68,17 @@ def print_result(result: dict[str, Any]) -> None:
     for name, seconds in result["seconds"].items():
         print(f"  {name:<12}{seconds:>8.1f}")
     print(f"\nscorer {result['scorer'][:12]}, figures in {result['written']}")
+
+
+def judged_by(result: dict[str, Any]) -> str:
+    """What the figures are judged by; a demo of before did not note of which months."""
+    since, until = (str(result.get(f"judged_{end}", ""))[:10] for end in ("from", "until"))
+    of = f", raised from {since} to before {until}" if since and until else ""
+    return (
+        f"Judged by the simulator's truth of {result['judged']} test clues{of}:\n{result['cases']}"
+        " of them are cases, also where nobody looked. `clues compare` and the scorers' pages\n"
+        "judge by the outcomes that offices reported: fewer clues, other figures."
+    )
 
 
 def next_steps(home: Path) -> str:

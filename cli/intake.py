@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from governance.home import Home
     from governance.intake import Receipt
 
+# Of many refused rows a person needs few.
+ROWS_NAMED = 5
 FilesOrNone = Annotated[
     list[Path] | None, typer.Argument(help="csv, csv.gz, jsonl or parquet files.")
 ]
@@ -27,12 +29,15 @@ AT_A_TERMINAL = {"merged": "found again", UP_TO_DATE: "up to date until"}
 
 @answers
 def init(
-    jurisdiction: Annotated[str, typer.Argument(help="A bundled name, or a folder.")],
+    jurisdiction: Annotated[
+        str, typer.Argument(help="A bundled name, or a folder; with a / in it always a folder.")
+    ],
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> dict[str, Any]:
     """Make a home for a jurisdiction, after checking everything its folder declares."""
     from clues.clue import clue_column_types, source_types
+    from clues.examples import require_examples
     from clues.supervision import load_supervision_models
     from dispatch.exchange.destinations import declared_exchange
     from dispatch.life_cycle import load_deadlines
@@ -47,6 +52,7 @@ def init(
 
     loaded = load_jurisdiction(jurisdiction)
     models = load_supervision_models(loaded)
+    require_examples(models)
     features = load_features(
         loaded.folder / "features.yaml",
         sources=source_types(loaded),
@@ -60,9 +66,13 @@ def init(
     declared_exchange(loaded.folder)
     experiments = load_experiments(loaded.folder / "experiments")
     Home.create(home, loaded)
+    beside = Path(jurisdiction).absolute()
+    if (beside / "jurisdiction.yaml").is_file() and beside.resolve() != loaded.folder:
+        tell(f"the bundled {jurisdiction} was taken; for the folder here write ./{jurisdiction}")
     return {
         "home": str(home),
         "jurisdiction": loaded.name,
+        "folder": str(loaded.folder),
         "record_sets": list(loaded.contracts),
         "supervision_models": [model.name for model in models],
         "features": len(features.features),
@@ -269,4 +279,16 @@ def outcome(
     from governance.home import Home
 
     opened = Home.open(home)
-    return take_outcomes(opened, file, WallClock(opened.jurisdiction.timezone))
+    told = take_outcomes(opened, file, WallClock(opened.jurisdiction.timezone))
+    return told if as_json else _refused_by_kind(told)
+
+
+def _refused_by_kind(told: dict[str, Any]) -> dict[str, Any]:
+    """What a person reads of refused outcomes: how many for which reason, then the first rows."""
+    from governance.quarantine import by_reason
+
+    rows = told["refused"]
+    if len(rows) > ROWS_NAMED:
+        tell(f"the first {ROWS_NAMED} of {len(rows)} refused rows are shown; all: --json")
+    reasons = {"reasons": by_reason(rows), "first_refused": rows[:ROWS_NAMED]} if rows else {}
+    return {**told, "refused": len(rows), **reasons}

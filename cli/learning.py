@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from cli.options import DEFAULT_HOME, HomeOption, JsonOption, answers
 
+if TYPE_CHECKING:
+    from governance.home import Home
+
 
 @answers
 def features(
-    output: Annotated[Path, typer.Option(help="The Parquet file to write.")],
+    output: Annotated[
+        Path | None, typer.Option(help="The Parquet file to write; none: list what is declared.")
+    ] = None,
     clues: Annotated[Path | None, typer.Option(help="Parquet with clue_id: these clues.")] = None,
     every: Annotated[bool, typer.Option("--all", help="All clues ever raised.")] = False,
     purpose: Annotated[
@@ -23,7 +28,7 @@ def features(
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> dict[str, Any]:
-    """Compute the declared features of clues, each at its own moment."""
+    """Compute the declared features of clues, each at its own moment; no --output: list them."""
     import pyarrow.parquet as pq
 
     from base.errors import Refused
@@ -36,6 +41,10 @@ def features(
     from governance.home import Home
     from governance.reading import Records
 
+    if output is None:
+        if clues is not None or every:
+            raise Refused(wanted="--output FILE", got="clues and no file", cure="add --output")
+        return _declared(Home.open(home), as_json)
     if (clues is None) == (not every):
         raise Refused(wanted="--clues FILE or --all", got="both or neither", cure="give one")
     opened = Home.open(home)
@@ -56,6 +65,25 @@ def features(
         "seconds": round(time.perf_counter() - started, 3),
         "output": str(output),
     }
+
+
+def _declared(home: Home, as_json: bool) -> dict[str, Any]:
+    """Every feature of `features.yaml`: its name, the group it is read in, the records it is of,
+    the days it looks back (`all`: all the time before) and its title, else its sentence."""
+    from features.declared import declared_features
+
+    definitions = declared_features(home)
+    told = []
+    for each in definitions.features:
+        title = each.title or each.sentence
+        told.append({
+            "name": each.name,
+            "group": each.told_in and each.told_in.name,
+            "source": each.source,
+            "window": each.window_days or ("all" if each.grouping else None),
+            "title": title.model_dump() if as_json else f"{title.zh} {title.en}",
+        })  # fmt: skip
+    return {"fingerprint": definitions.fingerprint, "features": told}
 
 
 @answers

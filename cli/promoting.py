@@ -36,7 +36,9 @@ def promote(
     told = promote_scorer(
         opened, scorer, by=by, approved_by=approved_by, clock=clock, despite=despite
     )
-    return told if as_json else {**told, "reasons": _lines(told["reasons"])}
+    if as_json:
+        return told
+    return {**told, "judged_on": _test(told["judged_on"]), "reasons": _lines(told["reasons"])}
 
 
 @answers
@@ -56,7 +58,12 @@ def weigh(
     if as_json:
         return told
     names = ("scorer", "champion", "passed", "kept")
-    return {**{name: told[name] for name in names}, "reasons": _lines(told["reasons"])}
+    judged_on = _test(told["figures"].get("rows"))
+    return {
+        **{name: told[name] for name in names},
+        "judged_on": judged_on,
+        "reasons": _lines(told["reasons"]),
+    }
 
 
 @answers
@@ -163,6 +170,18 @@ def jobs(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> dict[s
     opened = Home.open(home)
     clock = WallClock(opened.jurisdiction.timezone)
     return {"jobs": [asdict(job) for job in Jobs(opened, clock).all()]}
+
+
+def _test(rows: dict[str, Any] | None) -> str | None:
+    """The test that the rule's figures are of; None where nothing could be judged."""
+    if rows is None:
+        return None
+    left = f"; {rows['left_out']} left out, the champion learned from them"
+    return (
+        f"the outcomes reported of {rows['labelled']} of {rows['clues']} test clues, raised"
+        f" {rows['from'][:10]} to {rows['until'][:10]}: {rows['cases']} cases"
+        f"{left if rows['left_out'] else ''}"
+    )
 
 
 def _lines(reasons: list[dict[str, Any]]) -> list[str]:

@@ -6,7 +6,7 @@ judged by its contract, as a file's would be. What an expected clue does not nam
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -69,10 +69,32 @@ def check_examples(model: SupervisionModel, jurisdiction: Jurisdiction) -> list[
 
 def examples_wanted(model: SupervisionModel, checked: list[Checked]) -> Iterator[Fault]:
     """What is missing before the examples are a test: one that finds, and one that must not."""
+    yield from _lacking(model, [each.finds for each in checked])
+
+
+def require_examples(models: Iterable[SupervisionModel]) -> None:
+    """Raises Refused, every fault, for a supervision model without an example that finds and one
+    that must find nothing. They are read and not run; a bare file has none."""
+    faults: list[Fault] = []
+    for model in models:
+        if model.folder is None:
+            continue
+        try:
+            finds = [len(load_declared(path, Example).clues) for path in example_files(model)]
+        except CluesError as error:
+            place = f"{model.name}/examples"
+            faults += [replace(each, where=f"{place}/{each.where}") for each in error.faults]
+        else:
+            faults += _lacking(model, finds)
+    if faults:
+        raise Refused.gather(faults)
+
+
+def _lacking(model: SupervisionModel, finds: Collection[int]) -> Iterator[Fault]:
     where, cure = f"{model.name}/examples", "add one; docs/declare.md shows how"
-    if not any(each.finds for each in checked):
+    if not any(finds):
         yield Fault("an example that finds a clue", "none", cure, where)
-    if not any(each.finds == 0 for each in checked):
+    if all(finds):
         yield Fault("an example that must find none (clues: [])", "none", cure, where)
 
 
@@ -159,7 +181,15 @@ def _differences(example: Example, found: list[dict[str, Any]], where: str) -> I
             got = given[key].get(name)
             if _comparable(got) != _comparable(value):
                 place = f"{where}: {key[0]}: {name}"
-                yield Fault(repr(value), repr(got), cure, place)
+                mend = _quoting(value, got) or cure
+                yield Fault(repr(value), repr(got), mend, place)
+
+
+def _quoting(wanted: Any, got: Any) -> str | None:
+    """The cure of a value that differs in type only: YAML takes bare digits for a number."""
+    if type(wanted) is type(got) or str(wanted) != str(got):
+        return None
+    return f"write it in quotes: '{wanted}'" if isinstance(got, str) else "write it without quotes"
 
 
 def _of_clue(row: Mapping[str, Any]) -> tuple[str, str]:
@@ -193,12 +223,17 @@ def _judged(
     desk = Judge(judge, loose)
     judged = desk.judge(block)
     told = [
-        (f"{where} {row['row']}: {each['column']}", each)
+        Fault(
+            each["wanted"],
+            _shown(rows[row["row"] - 1].get(each["column"])),
+            each["cure"],
+            f"{where} {row['row']}: {each['column']}",
+        )
         for row in desk.told(judged).to_pylist()
         for each in row["reasons"]
     ]
-    faults += [Fault(each["wanted"], "another value", each["cure"], place) for place, each in told]
-    places = {place for place, _ in told}
+    faults += told
+    places = {fault.where for fault in told}
     faults += [
         each for each in _timeless(judged.typed, contract, where) if each.where not in places
     ]
@@ -249,6 +284,11 @@ def _timeless(typed: pa.Table, contract: Contract, where: str) -> Iterator[Fault
 
 def _optional(column: Column, named: Container[str]) -> Column:
     return column if column.name in named else replace(column, required=False)
+
+
+def _shown(value: Value) -> str:
+    """A value as its writer wrote it: an example is a file of his own, and no record."""
+    return "nothing" if value is None else repr(value)[:60]
 
 
 def _text(value: Value) -> str | None:

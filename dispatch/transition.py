@@ -135,7 +135,8 @@ def looked_at(
     Raises NotFound for a clue of another office as for none (P-10), Refused.
     """
     if to not in STATES:
-        raise Refused(wanted="a state", got="another word", cure=nearest(to, STATES), where="to")
+        states = f"a state: one of {', '.join(STATES)}"
+        raise Refused(wanted=states, got="another word", cure=nearest(to, STATES), where="to")
     joined = facts.get("into") if to == "merged" else None
     wanted = [clue_id, joined] if isinstance(joined, str) else [clue_id]
     rows = standing(connection, wanted, lock=True)

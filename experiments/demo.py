@@ -130,6 +130,8 @@ def _compared(result: TrainResult, truth_file: Path) -> dict[str, Any]:
     return {
         "clues": len(truth),
         "judged": len(judged),
+        "judged_from": min(each.split.test_from for each in result.judged).isoformat(),
+        "judged_until": max(each.split.test_until for each in result.judged).isoformat(),
         "cases": int(judged["became_case"].sum()),
         "cases_found": {name: figures["cases_found"] for name, figures in found.items()},
         "auc": {name: figures["auc"] for name, figures in found.items()},

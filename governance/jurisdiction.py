@@ -6,6 +6,7 @@ supervision models, features, offices and experiments are loaded by the rooms th
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -141,14 +142,21 @@ class Jurisdiction:
 
 
 def find_folder(name_or_folder: str | Path) -> Path:
-    """A bundled jurisdiction by name, or any folder that holds a `jurisdiction.yaml`."""
-    for folder in (BUNDLED / str(name_or_folder), Path(name_or_folder)):
+    """A bundled jurisdiction by name, or any folder that holds a `jurisdiction.yaml`.
+
+    A text with a separator (`./anhui`) and a Path are paths; a bare name is the bundled one first.
+    """
+    asked = str(name_or_folder)
+    is_path = isinstance(name_or_folder, Path) or "/" in asked or os.sep in asked
+    for folder in (Path(name_or_folder),) if is_path else (BUNDLED / asked, Path(asked)):
         if (folder / "jurisdiction.yaml").is_file():
             return folder.resolve()
     bundled = sorted(path.parent.name for path in BUNDLED.glob("*/jurisdiction.yaml"))
     raise NotFound(
-        wanted="a bundled jurisdiction or a folder with a jurisdiction.yaml",
-        got=repr(str(name_or_folder)),
+        wanted="a folder with a jurisdiction.yaml"
+        if is_path
+        else "a bundled jurisdiction or a folder with a jurisdiction.yaml",
+        got=repr(asked),
         cure=f"use one of {', '.join(bundled)}, or give the folder's path",
     )
 

@@ -35,11 +35,14 @@ def sentence_words(feature: ScoredFeature, language: Language) -> str:
 def missing_sentence(feature: ScoredFeature, language: Language) -> str:
     """What is told where nothing is known: what it is of, where that has a title.
 
-    Of the clue itself something is not known; of records that were looked up there is none.
+    Of the clue itself nothing is recorded, be it that nobody knows or that its supervision model
+    has no such thing (a fine of a licence): neither is claimed. Of records looked up there is none.
     """
     if language == "zh":
-        return f"{'无记录' if feature.is_looked_up else '未知'}：{_titled(feature, language)}"
-    return f"{'no record' if feature.is_looked_up else 'not known'}: {_titled(feature, language)}"
+        return f"{'无记录' if feature.is_looked_up else '未登记'}：{_titled(feature, language)}"
+    return (
+        f"{'no record' if feature.is_looked_up else 'not recorded'}: {_titled(feature, language)}"
+    )
 
 
 def _titled(feature: ScoredFeature, language: Language) -> str:

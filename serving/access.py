@@ -209,10 +209,15 @@ async def authorised(request: Request) -> None:
         require_known_query(request)
 
 
+def known_query(request: Request) -> list[str]:
+    """The query parameters that the matched route knows."""
+    return [each.alias for each in request.scope["route"].dependant.query_params]
+
+
 def require_known_query(request: Request) -> None:
     """A parameter that the route does not know would be passed by, and all be answered where a part
     was asked for. Raises UnfitMessage, once for each; a name that was sent is not quoted."""
-    known = [each.alias for each in request.scope["route"].dependant.query_params]
+    known = known_query(request)
     strays = sorted(set(request.query_params) - set(known))
     if strays:
         raise UnfitMessage.gather(

@@ -29,7 +29,7 @@ from scoring.lines import Lines, scores_to_tell
 from scoring.rows import RowScorer, ScoredRows
 from scoring.scorer import Scorer
 from serving.access import RULES
-from serving.given import given_rows
+from serving.given import GivenRows
 from serving.known_keys import KnownKeys
 from serving.metrics import Inputs, Stages, note_champion, note_stage
 from serving.principal import Principal
@@ -126,7 +126,7 @@ class Desk:
         replies = self._told(turn, clues, scores.scorer, scored)
         stages.end("reply")
         self._inputs.note(scored.scores, np.isnan(scored.matrix))
-        self._keep(turn, replies, given_rows(
+        self._keep(turn, replies, GivenRows(
             scores.scorer, clues, scored, self._versions(view), self.service.clock.now()
         ))  # fmt: skip
         self.service.shadow.offer_made(lambda: self._offered(clues, rows, scored))
@@ -158,7 +158,9 @@ class Desk:
             replies.append(f'{{"scorer":"{scorer.digest}","scores":[{text}]}}'.encode())
         return replies
 
-    def _keep(self, turn: Sequence[Waiting], replies: list[bytes], given: list[GivenScore]) -> None:
+    def _keep(
+        self, turn: Sequence[Waiting], replies: list[bytes], given: Sequence[GivenScore]
+    ) -> None:
         """A score that was told is kept (P-5): replies go when the ledger has it."""
         kept, stages = self.service.writer.hand_over(given), Stages()
         if self.service.settings.scores_kept == "behind":

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, overload
 
 from dispatch.scoring_run import ScoredClues, given_scores
 from scoring.ledger import GivenScore
@@ -23,35 +23,52 @@ def given_to_caller(
         yield replace(given, purpose="asked", given_clue=clue)
 
 
-def given_rows(
-    scorer: Scorer,
-    clues: list[dict[str, Any]],
-    scored: ScoredRows,
-    versions: dict[str, int],
-    given_at: datetime,
-) -> list[GivenScore]:
-    """The same for rows that never were a table, all of whole clues."""
-    scores, explanation = scored.scores, scored.explanation
-    return [
-        GivenScore(
+class GivenRows(Sequence[GivenScore]):
+    """The same for rows that never were a table, all of whole clues. Made where they are kept: no
+    reply waits for it, only for what comes of it."""
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        clues: list[dict[str, Any]],
+        scored: ScoredRows,
+        versions: dict[str, int],
+        given_at: datetime,
+    ) -> None:
+        self._scorer, self._clues, self._scored = scorer, clues, scored
+        self._versions, self._given_at = versions, given_at
+
+    def __len__(self) -> int:
+        return len(self._clues)
+
+    @overload
+    def __getitem__(self, at: int) -> GivenScore: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[GivenScore]: ...
+    def __getitem__(self, at: int | slice) -> GivenScore | Sequence[GivenScore]:
+        if isinstance(at, slice):
+            return [self._given(each) for each in range(*at.indices(len(self)))]
+        return self._given(range(len(self))[at])
+
+    def _given(self, at: int) -> GivenScore:
+        scores, explanation, clue = self._scored.scores, self._scored.explanation, self._clues[at]
+        return GivenScore(
             clue_id=clue["clue_id"],
             office_id=clue["office_id"],
             moment=clue["raised_at"],
-            scorer=scorer.digest,
-            features_fingerprint=scorer.manifest.features_fingerprint,
-            versions=versions,
+            scorer=self._scorer.digest,
+            features_fingerprint=self._scorer.manifest.features_fingerprint,
+            versions=self._versions,
             margin=float(scores.margin[at]),
             probability=float(scores.probability[at]),
             base=float(explanation.base[at]),
-            feature_values=scored.values[at],
+            feature_values=self._scored.values[at],
             contributions=explanation.contributions[at],
             flags=scores.flags[at],
-            given_at=given_at,
+            given_at=self._given_at,
             purpose="asked",
             given_clue=_held(clue),
         )
-        for at, clue in enumerate(clues)
-    ]
 
 
 def _held(clue: Mapping[str, Any]) -> dict[str, Any]:

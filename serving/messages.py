@@ -35,6 +35,21 @@ WANTED = {
     "literal_error": "one of {expected}",
     "value_error": "{error}",
 }
+# What came instead, without a value of it.
+GOT = {
+    "missing": "nothing",
+    "json_invalid": "another text",
+    "too_short": "fewer",
+    "too_long": "more",
+    "string_too_short": "a shorter text",
+    "string_too_long": "a longer text",
+    "string_pattern_mismatch": "another text",
+    "greater_than": "a number of at most {gt}",
+    "greater_than_equal": "a number below {ge}",
+    "less_than": "a number of at least {lt}",
+    "less_than_equal": "a number above {le}",
+    "literal_error": "another value",
+}
 MOMENT = "a moment in wall time such as 2026-01-31 or 2026-01-31T09:00:00"
 
 
@@ -305,9 +320,17 @@ def _fault(error: dict[str, Any], shape: type[BaseModel]) -> Fault:
     if error["type"] == "extra_forbidden":
         cure = nearest(str(error["loc"][-1]), known)
         return Fault("a key that is declared", "an unknown key", cure, where)
-    wanted = _wanted(error)
-    got = "nothing" if error["type"] == "missing" else f"a fault of kind {error['type']}"
-    return Fault(wanted, got, "mend the message (see /openapi.json)", where)
+    got = GOT.get(str(error["type"]), "a value of another kind").format(**error.get("ctx", {}))
+    cure = "mend the message (see /openapi.json)"
+    if error["type"] == "missing" and (told := _description(error["loc"], shape)):
+        return Fault(told, got, f"add {place[-1] if place else 'it'}", where)
+    return Fault(_wanted(error), got, cure, where)
+
+
+def _description(location: tuple[str | int, ...], shape: type[BaseModel]) -> str | None:
+    """What a field of the message itself is, where its shape says so."""
+    field = shape.model_fields.get(str(location[0])) if len(location) == 1 else None
+    return None if field is None else field.description
 
 
 def _wanted(error: dict[str, Any]) -> str:

@@ -25,12 +25,12 @@ from serving.principal import Principal
 from serving.queue import fresh_queue, visible_offices
 from serving.refusals import UnfitMessage
 from serving.service import Service
+from serving.work_messages import Expects
 
 ORDERS_AT_ONCE = 1_000
 # Endings of the last year are counted in a workload.
 DAYS = 365
 Reason = Annotated[str, Field(max_length=REASON_LENGTH)]
-Expects = Annotated[str, Field(max_length=20)] | Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 class OrderedClue(BaseModel):

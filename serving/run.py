@@ -11,6 +11,7 @@ from typing import Any
 import uvicorn
 
 from base.errors import NotReady
+from base.settings import Settings
 from governance.home import Home
 from serving.quick_http import QuickHttp
 
@@ -23,6 +24,7 @@ def serve(home: Home, *, host: str, port: int, workers: int) -> None:
 
     Raises NotReady where nobody can listen at the address.
     """
+    Settings()  # a wrong one is refused here, and not by each worker
     require_free(host, port)
     os.environ["CLUES_HOME"] = str(home.path.resolve())
     # Before anything of the service is loaded: its figures look for the folder once.

@@ -83,7 +83,7 @@ def _unfit(error: Exception) -> UnfitMessage:
         return _fault(f"JSON at most {DEPTH} levels deep", "a deeper one", "send it flatter")
     if isinstance(error, UnicodeDecodeError):
         return _fault("JSON in UTF-8", "other bytes", "encode it as UTF-8")
-    return _fault("JSON", "a fault of kind json_invalid", "mend the message (see /openapi.json)")
+    return _fault("JSON", "another text", "mend the message (see /openapi.json)")
 
 
 def _fault(wanted: str, got: str, cure: str) -> UnfitMessage:

@@ -26,6 +26,16 @@ MONTHS, CHECKED = 36, 6
 NAMED = 3  # features that an alarm names
 
 
+# Below these nobody can tell chance from fault: ended clues, and cases expected of them.
+ENDED_AT_LEAST, EXPECTED_AT_LEAST = 30, 5.0
+
+
+def too_few(ended: int, expected: float) -> bool:
+    """Whether so few ended clues, of which so many cases were expected, say nothing of the
+    probabilities yet."""
+    return ended < ENDED_AT_LEAST or expected < EXPECTED_AT_LEAST
+
+
 def visible(who: Principal) -> sa.ColumnElement[bool]:
     """Scores of clues at work in the caller's offices."""
     work = scores_given.c.purpose == "work"

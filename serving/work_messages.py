@@ -14,6 +14,11 @@ from governance.jurisdiction import Jurisdiction
 from serving.bounds import CLUES_PER_REQUEST
 from serving.messages import STRICT, TYPES, ClueMessage, Moment, Text, scores_request
 
+# The state, or the version, that the caller looked at: who comes second is told so.
+Expects = Annotated[
+    Annotated[str, Field(max_length=20)] | Annotated[int, Field(ge=0, le=2**31 - 1)],
+    Field(description="the state or version of the clue that was looked at, 'verifying' or 3"),
+]
 Fact = Annotated[str, Field(min_length=1, max_length=FACT_LENGTH)]
 FACTS = ("case_number", "filed_on", "authority", "reply", "into", "office_id")
 
@@ -48,7 +53,7 @@ class TransitionRequest(BaseModel):
     model_config = STRICT
 
     to: Text
-    expects: Annotated[str, Field(max_length=20)] | Annotated[int, Field(ge=0, le=2**31 - 1)]
+    expects: Expects
     reason: Annotated[str, Field(max_length=REASON_LENGTH)] = ""
     case_number: Fact | None = None
     filed_on: date | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,6 +19,8 @@ from base.bilingual import Bilingual
 from base.declared import Unfit, load_declared
 from base.errors import CluesError, Fault, NotFound, Refused, nearest
 from base.moment import add_months
+from governance.jurisdiction import Manifest
+from training.at_odds import at_odds
 from training.metrics import CAPACITIES
 from training.parameters import parameter_faults
 
@@ -345,19 +346,8 @@ class Experiment(Declared):
 
     @model_validator(mode="after")
     def _possible(self) -> Experiment:
-        self._apart()
-        said = []
-        if "past_cases" in self.baselines and self.past_cases is None:
-            said.append("baseline past_cases needs past_cases: {feature: NAME}")
-        if self.teacher is not None:
-            idle = {*self.scorer} - {"num_leaves", "min_child_samples"}
-            idle |= {name for name in ("tuning", "early_stopping") if getattr(self, name)}
-            said += [f"with teacher {name} decides nothing: leave it out" for name in sorted(idle)]
-        names = [rival.name for rival in self.rivals]
-        if len({*names, *self.baselines, "scorer"}) <= len(names) + len(self.baselines):
-            said.append("two rankings have the same name: rename a rival")
-        if said:
-            raise ValueError("; ".join(said))
+        if faults := [*at_odds(self)]:
+            raise Unfit(*faults)
         return self
 
     @property
@@ -365,16 +355,6 @@ class Experiment(Declared):
         """Per cent of the queue at which cases found are told, rising, without the sign."""
         declared = {each.rstrip("%") for each in self.capacity}
         return tuple(sorted({*CAPACITIES, *declared}, key=int))
-
-    def _apart(self) -> None:
-        """A clue tested twice would count twice in the mean over splits."""
-        ordered = sorted(self.splits, key=lambda split: split.test_from)
-        for one, next_one in pairwise(ordered):
-            if next_one.test_from < one.test_until:
-                raise ValueError(
-                    f"tests overlap: {one.test_from:%Y-%m-%d} to {one.test_until:%Y-%m-%d}, and"
-                    f" from {next_one.test_from:%Y-%m-%d}"
-                )
 
 
 def load_experiments(folder: Path) -> dict[str, Experiment]:
@@ -392,8 +372,16 @@ def load_experiments(folder: Path) -> dict[str, Experiment]:
 
 
 def find_experiment(folder: Path, name: str) -> tuple[str, Experiment]:
-    """An experiment by `NAME` or `JURISDICTION/NAME`."""
-    stem = name.rpartition("/")[2]
+    """An experiment by `NAME` or `JURISDICTION/NAME`; `folder` is that jurisdiction's experiments.
+
+    Raises NotFound for another jurisdiction than the folder's, or an experiment it has not.
+    """
+    jurisdiction, slash, stem = name.rpartition("/")
+    if slash:
+        own = load_declared(folder.parent / "jurisdiction.yaml", Manifest).name
+        if jurisdiction != own:
+            wanted, cure = f"an experiment of {own}", f"write {stem!r} or {f'{own}/{stem}'!r}"
+            raise NotFound(wanted=wanted, got=repr(name), cure=cure)
     known = sorted(path.stem for path in folder.glob("*.yaml"))
     if stem not in known:
         raise NotFound(wanted="an experiment", got=repr(name), cure=nearest(stem, known))

@@ -70,6 +70,7 @@ def promote(
         "champion": champion.scorer,
         "previous": champion.previous,
         "passed": weighed.verdict.passed,
+        "judged_on": weighed.figures.get("rows"),
         "reasons": [reason.as_json() for reason in weighed.verdict.reasons],
         "registry": tell_registry(alias_champion, home, digest),
     }

@@ -28,7 +28,8 @@ def margins(forest: Forest, matrix: Floats) -> Floats:
     return out
 
 
-@njit(cache=True, nogil=True)
+# It keeps the interpreter: so short a walk would often wait longer to get it back.
+@njit(cache=True)
 def _walk(rows, f, out):  # type: ignore[no-untyped-def]
     for row in range(len(rows)):
         margin = 0.0

@@ -31,9 +31,9 @@ from serving.principal import Principal
 from serving.queue import fresh_queue, visible_offices
 from serving.scorers import report_of
 from serving.service import Service
-from serving.watching import period
+from serving.watching import period, too_few
 
-Verdict = Literal["as_chance", "above_chance", "below_chance"]
+Verdict = Literal["too_few", "as_chance", "above_chance", "below_chance"]
 OVERDUE_SHOWN = 20
 PEOPLE = range(-5, 11)
 
@@ -81,9 +81,9 @@ def command_told(service: Service, who: Principal, office_id: str, more: int) ->
 
 def verdict_on(load: Load) -> Verdict:
     """Whether the cases filed are as many as the probabilities say, by 1.96 standard deviations of
-    a sum of such draws (at most that of the mean probability)."""
-    if not load.cleared:
-        return "as_chance"
+    a sum of such draws (at most that of the mean probability); `too_few` ended: nobody can say."""
+    if too_few(load.cleared, load.expected):
+        return "too_few"
     share = min(1.0, load.expected / load.cleared)
     spread = 1.96 * (load.cleared * share * (1 - share)) ** 0.5
     if abs(load.cases - load.expected) <= spread:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from base.bilingual import Language
 from base.errors import CluesError
-from serving.access import RULES, NoKey, service_of
+from serving.access import RULES, NoKey, known_query, service_of
 from serving.console.forms import form_token
 from serving.console.words import FACTS, FUNCTIONS, MOVES, ROLES, STATES, in_language, words_of
 from serving.console.words_of_reasons import bound_in, reason_in
@@ -147,11 +147,13 @@ def refused(request: Request, language: Language, error: CluesError) -> Response
     """A page that says what cannot be shown; without a key in force, the form for one."""
     if isinstance(error, NoKey):
         return RedirectResponse(f"/console?language={language}", 303)
+    stray = error.where == "query"
     return page(
         request,
         "refused.html",
         language,
         status=status_of(error),
         here="/console/queue",
-        cure=error.faults[0].cure,
+        cure=words_of(language)["unknown_query"] if stray else error.faults[0].cure,
+        known=known_query(request) if stray else (),
     )

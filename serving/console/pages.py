@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from base.errors import CluesError
-from serving.access import service_of, visitor_of
+from serving.access import require_known_query, service_of, visitor_of
 from serving.console import deciding, dispatching, moves, records, sign_in, splitting
 from serving.console.clue import clue_told, further_told
 from serving.console.evidence import said_by, without_cents
@@ -53,6 +53,7 @@ def queue(
     asked = Asked(view, office, model, function, cursor, start)
     try:
         who = visitor_of(request)
+        require_known_query(request)
         text = queue_text(request, who, asked, language)
     except CluesError as error:
         return refused(request, language, error)

@@ -18,6 +18,7 @@ from serving.principal import Principal
 from serving.scorers import list_scorers, report_of, scorer_folder, tell_scorer, told_proposal
 from serving.service import Service
 from serving.shadow import shadow_agreement
+from serving.watching import too_few
 
 MONTHS = 12
 FEATURES_SHOWN = 20
@@ -104,6 +105,7 @@ def monitoring_told(service: Service, who: Principal, language: Language) -> dic
         "features": told["drift"]["features"][:FEATURES_SHOWN],
         "models": service.supervision_models,
         "offices": service.offices.by_id,
+        "too_few": too_few,
     }
 
 

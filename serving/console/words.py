@@ -62,7 +62,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "points": ("个百分点", "points"),
     "further": ("下一步核查建议与相似线索", "What to check next, and similar clues"),
     "next_checks": ("下一步核查建议", "What to check next"),
-    "no_checks": ("没有待查明的事项。", "Nothing is left to look up."),
+    "no_checks": (
+        "没有值得再查的事项：可登记的均已登记，或查明后概率几乎不变。",
+        "Nothing is worth looking up: what can be known is recorded, or would hardly matter.",
+    ),
     "similar": ("相似线索", "Similar clues"),
     "no_similar": ("没有已办结的相似线索。", "No clue like this one has ended yet."),
     "likeness": ("相似度", "Likeness"),
@@ -167,6 +170,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "date": ("日期", "Date"),
     "skip": ("跳到正文", "Skip to the page"),
     "of_the_clue": ("线索各栏", "The clue"),
+    "unknown_query": (
+        "地址中有本页不认识的参数。本页认识：",
+        "The address has a parameter that this page does not know. It knows:",
+    ),
     "refused": ("无法显示", "This cannot be shown"),
     "to_start": ("返回首页", "Back to the start"),
     "back": ("返回队列", "Back to the queue"),

@@ -23,6 +23,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "cleared": ("已办结", "ended"),
     "expected": ("预期", "expected"),
     "none_cleared": ("尚无已办结的线索可比。", "No clue with a score has ended yet."),
+    "too_few": ("数量太少，尚不足以判断", "too few to tell"),
     "as_chance": ("在概率本身的波动范围之内", "within what chance allows"),
     "above_chance": ("明显多于预期：概率可能偏低", "clearly more: probabilities may be too low"),
     "below_chance": ("明显少于预期：概率可能偏高", "clearly fewer: probabilities may be too high"),

@@ -19,11 +19,13 @@ from asked_province import SPLITS, asked_home
 from typer.testing import CliRunner, Result
 
 from base.moment import FixedClock
-from cli.demo import next_steps
+from cli.demo import judged_by, next_steps
 from cli.main import app
 from cli.options import shown
 from clues.register import read_clues
+from features.declared import declared_features
 from governance.home import Home
+from governance.jurisdiction import BUNDLED
 from scoring.champion import CHALLENGER, read_champion
 
 OUTCOMES = (
@@ -225,3 +227,106 @@ def test_a_port_in_use_is_told_with_its_cure(home: Home) -> None:
     assert f"--port {port + 1}" in told
     told = run("serve", "--home", home.path, "--host", "192.0.2.1", wanted=2).stderr
     assert "wanted an address to listen on" in told
+
+
+def test_a_path_is_a_path_and_init_says_which_folder_it_took(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder called like a bundled jurisdiction is not passed over in silence."""
+    monkeypatch.chdir(tmp_path)
+    folder = hamlet.write_hamlet(tmp_path / "anhui")
+    told = json.loads(run("init", "./anhui", "--home", "one", "--json").stdout)
+    assert (told["jurisdiction"], told["folder"]) == ("hamlet", str(folder.resolve()))
+    bundled = run("init", "anhui", "--home", "two")
+    assert f"folder: {BUNDLED / 'anhui'}" in bundled.stdout
+    assert "for the folder here write ./anhui" in bundled.stderr
+    for path in ("./chicago", str(tmp_path / "chicago"), "anhui/"):
+        done = run("init", path, "--home", "three", wanted=0 if path == "anhui/" else 2)
+        assert "write ./" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("LANGUAGE", "de", "CLUES_LANGUAGE: wanted one of 'zh' or 'en'; got 'de'"),
+        ("THREADS", "abc", "CLUES_THREADS: wanted a whole number; got 'abc'"),
+        ("THREADS", "0", "CLUES_THREADS: wanted a number of at least 1; got '0'"),
+        ("PULL_URLS", "postgresql://u:secret@db", "CLUES_PULL_URLS: wanted JSON; got another text"),
+        ("PULL_URLS", '{"db": ["secret"]}', "CLUES_PULL_URLS: wanted a text; got another value"),
+        ("OIDC_ISSUER", "https://idp", "beside CLUES_OIDC_ISSUER; got not both"),
+    ],
+)
+def test_a_wrong_setting_is_refused_like_everything_else(
+    province: Home, monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    """Wanted, got and cure, exit code 2; what may hold a password is not told."""
+    monkeypatch.setenv(f"CLUES_{name}", value)
+    for words in (["explain", "0" * 16], ["serve"]):
+        done = run(*words, "--home", province.path, wanted=2)
+        assert told in done.stderr
+        assert "cure: " in done.stderr
+        assert "secret" not in done.output
+
+
+def test_without_a_file_the_features_are_listed(province: Home) -> None:
+    """Each with its group, records, window and title; a file of no clues is still refused."""
+    told = json.loads(run("features", "--home", province.path, "--json").stdout)
+    names = [each["name"] for each in told["features"]]
+    definitions = declared_features(province)
+    assert (tuple(names), told["fingerprint"]) == (definitions.names, definitions.fingerprint)
+    assert all(each["title"]["zh"] and each["title"]["en"] for each in told["features"])
+    windows = {each["window"] for each in told["features"]}
+    assert {None, "all", 365} <= windows
+    shown = run("features", "--home", province.path).stdout
+    assert f"features: {len(names)}" in shown
+    assert all(f"name {name}, group " in shown for name in names)
+    refused = run("features", "--all", "--home", province.path, wanted=2).stderr
+    assert "add --output" in refused
+
+
+def test_many_refused_outcomes_are_counted_by_kind(home: Home, tmp_path: Path) -> None:
+    """150 about clues that there are not: one reason, five rows; every row in JSON."""
+    file = tmp_path / "outcomes.csv"
+    head, row = OUTCOMES.splitlines()
+    file.write_text("\n".join([head, *(row.replace("x,", f"x{n},") for n in range(150))]), "utf-8")
+    done = run("outcome", file, "--home", home.path)
+    assert "refused: 150" in done.stdout
+    assert "reasons: 1\n  - rows 150, column clue_id" in done.stdout
+    assert "first_refused: 5" in done.stdout
+    assert "the first 5 of 150 refused rows are shown" in done.stderr
+    assert len(done.stdout.splitlines()) < 20
+    told = json.loads(run("outcome", file, "--home", home.path, "--json").stdout)
+    assert len(told["refused"]) == 150
+
+
+def test_the_catalogue_counts_columns_and_says_where_their_users_are(province: Home) -> None:
+    """As many as JSON has."""
+    told = json.loads(run("catalogue", "--home", province.path, "--json").stdout)["record_sets"]
+    done = run("catalogue", "--home", province.path)
+    assert "clues catalogue --record-set NAME" in done.stderr
+    for entry, line in zip(told, done.stdout.splitlines()[1:], strict=False):
+        users = [
+            any(column[name] for name in ("supervision_models", "features", "scorers"))
+            for column in entry["columns"]
+        ]
+        assert line.endswith(f", columns {len(users)}, used {sum(users)}")
+    assert any(column["supervision_models"] for column in told[0]["columns"])
+
+
+def test_figures_say_what_they_are_judged_by(home: Home) -> None:
+    """Of the demo the simulator's truth; of a weighing the outcomes that were reported."""
+    demo = json.loads((home.path / "demo.json").read_text("utf-8"))
+    said = judged_by(demo)
+    assert f"the simulator's truth of {demo['judged']} test clues, raised from 20" in said
+    assert f"{demo['cases']} of them are cases" in said
+    del demo["judged_from"]
+    assert f"{demo['judged']} test clues:" in judged_by(demo)
+    champion = read_champion(home.scorers).scorer
+    (home.scorers / "champion.json").unlink()
+    rows = json.loads(run("weigh", champion, "--home", home.path, "--json").stdout)["figures"]
+    told = run("weigh", champion, "--home", home.path).stdout
+    of = rows["rows"]
+    assert (
+        f"judged_on: the outcomes reported of {of['labelled']} of {of['clues']} test clues, raised"
+        f" {of['from'][:10]} to {of['until'][:10]}: {of['cases']} cases\n"
+    ) in told

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from base.errors import Refused
-from clues.examples import Example, check_examples, example_files, examples_wanted
+from clues.examples import (
+    Example,
+    check_examples,
+    example_files,
+    examples_wanted,
+    require_examples,
+)
 from clues.supervision import SupervisionModel, load_supervision_models
 from governance.jurisdiction import BUNDLED, Jurisdiction, load_jurisdiction
 
@@ -63,6 +69,10 @@ def changed(tmp_path: Path) -> tuple[Jurisdiction, SupervisionModel]:
         ("source: police", "sauce: police", "write 'source'"),
         ("  deaths:", "  death:", "write 'deaths'"),
         ("99010119500101001X, died_on", "1234, died_on", "text like"),
+        ("99010119500101001X, died_on", "1234, died_on", "got 1234"),
+        ("source: police", "source: rumour", "got 'rumour'"),
+        ("99010119500101001X", "990101195001010010", "write it in quotes: '990101195001010010'"),
+        ("amount_cents: 90000}\n", "amount_cents: '90000'}\n", "write it without quotes"),
     ],
 )  # fmt: skip
 def test_an_example_that_does_not_hold_says_what_was_found(
@@ -78,6 +88,28 @@ def test_an_example_that_does_not_hold_says_what_was_found(
         return
     assert told in " ".join(map(str, checked.faults))
     assert all("one.yaml" in fault.where for fault in checked.faults)
+
+
+def test_examples_that_are_no_test_are_refused(
+    changed: tuple[Jurisdiction, SupervisionModel], tmp_path: Path
+) -> None:
+    """None, only one that finds, only one that must not: both kinds are wanted of a folder."""
+    from dataclasses import replace
+
+    _, model = changed
+    nothing = DEATH[: DEATH.index("clues:")] + "clues: []\n"
+    finds, finds_none = tmp_path / "examples" / "a.yaml", tmp_path / "examples" / "b.yaml"
+    with pytest.raises(Refused) as refusal:
+        require_examples([model, model])
+    assert len(refusal.value.faults) == 4
+    finds_none.write_text(nothing, "utf-8")
+    with pytest.raises(Refused, match="an example that finds a clue; got none"):
+        require_examples([model])
+    finds.write_text(DEATH.replace("clues:", "cluez:"), "utf-8")
+    with pytest.raises(Refused, match=r"benefit_after_death/examples/a.yaml: .*write 'clues'"):
+        require_examples([model])
+    finds.write_text(DEATH, "utf-8")
+    require_examples([model, replace(model, folder=None)])
 
 
 def test_an_example_with_a_misspelt_key_is_refused(

@@ -142,12 +142,12 @@ def test_what_is_not_known_has_a_sentence_of_its_own(missing: float | None) -> N
 
 
 def test_what_is_not_known_is_told_by_its_title(declared: FeatureSet) -> None:
-    """The clue's own value is not known, of looked-up records there is none; no sentence is cut."""
+    """The clue's own value is not recorded, of looked-up records there is none; none is cut."""
     for feature in declared.features:
         told = {language: read(feature, language, None) for language in ("zh", "en")}
         own = feature.grouping is None
-        assert told["en"].startswith("not known: " if own else "no record: "), feature.name
-        assert told["zh"].startswith("未知：" if own else "无记录："), feature.name
+        assert told["en"].startswith("not recorded: " if own else "no record: "), feature.name
+        assert told["zh"].startswith("未登记：" if own else "无记录："), feature.name
         if feature.title is not None:
             assert feature.title.en in told["en"], feature.name
             assert feature.title.zh in told["zh"], feature.name
@@ -161,7 +161,7 @@ def test_every_group_of_the_province_has_a_title() -> None:
     fixed = {"supervision_model", "function", "severity", "raised_month"}
     assert {each.name for each in features if each.title is None} == fixed
     lag = next(each for each in features if each.name == "lag_days")
-    assert read(lag, "en", None) == "not known: days until it became known"
+    assert read(lag, "en", None) == "not recorded: days until it became known"
     suits = next(each for each in features if each.name == "person_care__count_365d")
     assert read(suits, "en", None) == (
         "no record: medical settlements of the person (the 365 days before)"

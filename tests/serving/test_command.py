@@ -15,6 +15,7 @@ from clues.register import read_clues
 from dispatch.office_loads import Load
 from dispatch.oversight import watched
 from serving.console.command import verdict_on
+from serving.watching import too_few
 
 PAGE = "/console/command?language=en"
 
@@ -146,6 +147,18 @@ def test_what_if_tells_more_places_and_never_fewer_cases(centre: Served) -> None
 def test_cases_are_judged_against_what_chance_allows(cases: int, verdict: str) -> None:
     """A hundred clues of which ten are expected."""
     assert verdict_on(Load(cleared=100, expected=10.0, cases=cases)) == verdict
+
+
+@pytest.mark.parametrize(
+    ("cleared", "expected", "few"),
+    [(0, 0.0, True), (2, 0.3, True), (29, 20.0, True), (30, 5.0, False), (400, 4.9, True)],
+)
+def test_of_too_few_ended_clues_no_verdict_is_given(
+    cleared: int, expected: float, few: bool
+) -> None:
+    """Two of two are no proof that probabilities are too low; nor are all of 29."""
+    assert (verdict_on(Load(cleared=cleared, expected=expected, cases=cleared)) == "too_few") == few
+    assert too_few(cleared, expected) == few
 
 
 def test_the_year_is_the_same_on_the_monitoring_page_and_on_this_one(centre: Served) -> None:

@@ -111,5 +111,20 @@ def test_a_reason_leads_to_its_records_and_to_what_to_do_next(visitor: Any) -> N
     further = re.findall(r'href="(/console/clues/[^"]+/further[^"]*)"', clue)
     told = visitor.client.get(further[0])
     assert told.status_code == 200
-    assert "Nothing is left to look up" in told.text
+    assert "Nothing is worth looking up" in told.text
     assert "No clue like this one has ended yet" in told.text
+
+
+@pytest.mark.parametrize("query", ["bogus=1", "state=done", "view=waiting&office=&x=1"])
+def test_the_work_list_refuses_a_parameter_that_it_does_not_know(visitor: Any, query: str) -> None:
+    """As the API does: passed by, it would show all where a part was asked for. The page names
+    those that it knows, and nothing that was sent."""
+    for language, said in (("en", "The address has a parameter"), ("zh", "本页不认识的参数")):
+        reply = visitor.client.get(f"/console/queue?{query}&language={language}")
+        assert reply.status_code == 422
+        assert said in reply.text
+        assert '<span class="id">view</span>' in reply.text
+        assert "bogus" not in reply.text
+    visitor.client.cookies.clear()
+    away = visitor.client.get(f"/console/queue?{query}", follow_redirects=False)
+    assert away.status_code == 303

@@ -50,6 +50,16 @@ def ask(served: Served, office: str | None = None) -> dict[str, Any]:
     return reply.json()
 
 
+def test_of_six_outcomes_the_page_tells_no_calibration_error(watched: Served) -> None:
+    """Over HTTP it is told with the number of outcomes; on the page it would read as a verdict."""
+    assert ask(watched)["all"]["calibration_error"] is not None
+    key = watched.key("data_scientist")["authorization"].split()[1]
+    watched.client.post("/console", data={"key": key})
+    for language, few in (("en", "too few to tell"), ("zh", "尚不足以判断")):
+        page = watched.client.get(f"/console/monitoring?language={language}").text
+        assert page.count(few) == 1 + 1 + 1 + 2  # all, a month, a supervision model, two offices
+
+
 def test_outcomes_are_counted_by_office_month_and_supervision_model(watched: Served) -> None:
     """By hand: six outcomes, three cases; six clues wait."""
     told = ask(watched)

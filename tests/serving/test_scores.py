@@ -162,3 +162,9 @@ def test_a_fault_of_our_own_is_a_500_that_quotes_nothing(
     told = capsys.readouterr()
     assert "SECRET" not in reply.text + told.out + told.err
     assert "RuntimeError" in told.out + told.err
+
+
+def test_a_number_beyond_its_bound_is_told_by_the_bound(served: Any) -> None:
+    """Neither the number nor a word of a library's."""
+    (fault,) = post(served, {"clues": [WHOLE], "reasons": -3}).json()["faults"]
+    assert (fault["wanted"], fault["got"]) == ("a number of at least 0", "a number below 0")

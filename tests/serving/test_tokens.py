@@ -14,7 +14,7 @@ from joserfc import jws, jwt
 from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
 from served_hamlet import Served
 
-from base.errors import NotReady
+from base.errors import NotReady, Refused
 from base.settings import Settings
 from serving.tokens import ProviderKeys, Tokens
 
@@ -170,7 +170,7 @@ def test_without_any_keys_it_is_said_that_they_are_away(tmp_path: Path) -> None:
 
 def test_an_issuer_alone_is_no_setting() -> None:
     """Without an audience, tokens made for others would be taken."""
-    with pytest.raises(ValueError, match="CLUES_OIDC_AUDIENCE"):
+    with pytest.raises(Refused, match="CLUES_OIDC_AUDIENCE"):
         Settings(oidc_issuer="https://idp.example", oidc_keys="keys.json")
 
 

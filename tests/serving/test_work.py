@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from clues.register import read_clues
+from dispatch.life_cycle import STATES
 from governance.reading import Records
 from scoring.audit import verify
 from scoring.ledger.tables import audit, replies
@@ -252,3 +253,14 @@ def test_the_auditor_reads_what_was_done_and_that_is_told_too(served: Any) -> No
         kept = str(connection.execute(sa.select(replies)).all())
     assert not any(word in text + kept for word in ("Zhang", "3400001990", "p1"))
     assert served.client.get("/v1/audit", headers=centre).status_code == 403
+
+
+def test_a_move_without_expects_or_to_no_state_is_told_what_is_wanted(served: Any) -> None:
+    """What `expects` is; every state there is."""
+    centre, path = served.key("dispatcher"), f"/v1/clues/{first(served)}/transitions"
+    (fault,) = post(served, path, {"to": "triaged"}, centre).json()["faults"]
+    assert (fault["where"], fault["got"], fault["cure"]) == ("expects", "nothing", "add expects")
+    assert fault["wanted"].startswith("the state or version of the clue that was looked at")
+    flying = post(served, path, {"to": "flying", "expects": "scored"}, centre)
+    assert flying.status_code == 422
+    assert all(state in flying.json()["faults"][0]["wanted"] for state in STATES)

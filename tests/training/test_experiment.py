@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import hamlet
 import pytest
 
 from base.errors import NotFound, Refused
@@ -53,11 +54,44 @@ def test_an_impossible_experiment_is_refused(tmp_path: Path, old: str, new: str,
 def test_an_experiment_is_found_by_its_name_with_or_without_its_jurisdiction(
     tmp_path: Path,
 ) -> None:
-    """`became_case` and `anhui/became_case` are one; a misspelt one names the nearest."""
-    (tmp_path / "question.yaml").write_text(GOOD, "utf-8")
-    assert find_experiment(tmp_path, "hamlet/question") == find_experiment(tmp_path, "question")
+    """`question` and `hamlet/question` are one; a misspelt one names the nearest."""
+    folder = hamlet.write_hamlet(tmp_path / "hamlet") / "experiments"
+    folder.mkdir(exist_ok=True)
+    (folder / "question.yaml").write_text(GOOD, "utf-8")
+    assert find_experiment(folder, "hamlet/question") == find_experiment(folder, "question")
     with pytest.raises(NotFound, match="write 'question'"):
-        find_experiment(tmp_path, "qestion")
+        find_experiment(folder, "qestion")
+
+
+@pytest.mark.parametrize("jurisdiction", ["nosuch", "anhui", "hamlet/hamlet", "", "."])
+def test_an_experiment_of_another_jurisdiction_is_none_of_this(
+    tmp_path: Path, jurisdiction: str
+) -> None:
+    """Whatever stands before the last slash must be the jurisdiction's own name."""
+    folder = hamlet.write_hamlet(tmp_path / "hamlet") / "experiments"
+    folder.mkdir(exist_ok=True)
+    (folder / "question.yaml").write_text(GOOD, "utf-8")
+    with pytest.raises(NotFound, match="an experiment of hamlet") as refusal:
+        find_experiment(folder, f"{jurisdiction}/question")
+    assert refusal.value.got == repr(f"{jurisdiction}/question")
+    assert refusal.value.cure == "write 'question' or 'hamlet/question'"
+
+
+def test_beside_a_teacher_only_the_keys_in_the_way_are_told(tmp_path: Path) -> None:
+    """Each where it stands, whole; of what does no harm nothing is said."""
+    text = (
+        f"{GOOD}teacher: {{kind: logistic_regression}}\nscorer: {{num_leaves: 4, eta: 0.1}}\n"
+        "early_stopping: {rounds: 5}\n"
+    ).replace("eta", "learning_rate")
+    (tmp_path / "question.yaml").write_text(text, "utf-8")
+    with pytest.raises(Refused) as refusal:
+        load_experiments(tmp_path)
+    told = [(fault.where, fault.got) for fault in refusal.value.faults]
+    assert told == [
+        ("question.yaml: scorer.learning_rate", "the key learning_rate"),
+        ("question.yaml: early_stopping", "the key early_stopping"),
+    ]
+    assert "decides nothing there" in refusal.value.wanted
 
 
 def test_splits_or_rolling_and_the_schema_says_so(tmp_path: Path) -> None:
