@@ -71,17 +71,25 @@ def _declared(home: Home, as_json: bool) -> dict[str, Any]:
     """Every feature of `features.yaml`: its name, the group it is read in, the records it is of,
     the days it looks back (`all`: all the time before) and its title, else its sentence."""
     from features.declared import declared_features
+    from features.definition import LANGUAGES
+    from scoring.sentences import ASKED, show_window
 
     definitions = declared_features(home)
     told = []
     for each in definitions.features:
         title = each.title or each.sentence
+        said = " ".join(
+            title.in_language(language)
+            .replace("{value}", ASKED[language])
+            .replace("{window}", show_window(each.window_days, language))
+            for language in LANGUAGES
+        )
         told.append({
             "name": each.name,
             "group": each.told_in and each.told_in.name,
             "source": each.source,
             "window": each.window_days or ("all" if each.grouping else None),
-            "title": title.model_dump() if as_json else f"{title.zh} {title.en}",
+            "title": title.model_dump() if as_json else said,
         })  # fmt: skip
     return {"fingerprint": definitions.fingerprint, "features": told}
 

@@ -279,6 +279,7 @@ def test_without_a_file_the_features_are_listed(province: Home) -> None:
     assert {None, "all", 365} <= windows
     shown = run("features", "--home", province.path).stdout
     assert f"features: {len(names)}" in shown
+    assert "{" not in shown
     assert all(f"name {name}, group " in shown for name in names)
     refused = run("features", "--all", "--home", province.path, wanted=2).stderr
     assert "add --output" in refused
