@@ -21,7 +21,6 @@ from base.bilingual import Language
 from base.errors import CluesError
 from clues.clue import clue_asked_at, clue_column_types
 from features.online.answer import Value
-from features.online.arrivals import sources_of
 from features.online.row import RowMaker, table_of
 from features.online.store import View
 from scoring.ledger import GivenScore
@@ -67,7 +66,7 @@ class Desk:
         self._waiting: list[Waiting] = []
         self._parsing = 0.0
         self._scores: RowScorer | None = None
-        self._sources = dict.fromkeys(sources_of(service.definitions), -1)
+        self._sources = dict.fromkeys(service.online.sources, -1)
 
     async def answer(self, shown: str, body: bytes) -> bytes | None:
         """The reply's body, or None to take the whole way. Raises CluesError for the same."""

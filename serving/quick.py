@@ -10,7 +10,6 @@ ways give the same reply, bit for bit: a row's score does not depend on the rows
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -23,7 +22,7 @@ from serving.desk import Desk
 from serving.headers import safe_headers
 from serving.recognised import BYTES_AT_MOST
 from serving.service import Service
-from serving.watched import Answered
+from serving.watched import Answered, new_request_id
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
@@ -48,7 +47,7 @@ class QuickScores:
         self._headers = [
             (b"content-type", b"application/json"), *safe_headers(service.settings.hsts_seconds),
         ]  # fmt: skip
-        self._head = _lines(self._headers)
+        self._head = head_lines(self._headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (
@@ -68,7 +67,7 @@ class QuickScores:
         if reply is None:
             await self.app(scope, _again(messages, receive), send)
             return
-        request_id = _request_id()
+        request_id = new_request_id()
         own = (
             (b"content-length", str(len(reply)).encode()), (b"x-request-id", request_id.encode())
         )  # fmt: skip
@@ -98,7 +97,7 @@ class QuickScores:
 
     def head(self, length: int, keep_alive: bool) -> tuple[bytes, str]:
         """The end of a reply's head, for a body of `length` bytes, and the request's id."""
-        request_id = _request_id()
+        request_id = new_request_id()
         closes = b"" if keep_alive else b"connection: close\r\n"
         own = b"content-length: %d\r\nx-request-id: %b\r\n" % (length, request_id.encode())
         return self._head + own + closes + b"\r\n", request_id
@@ -118,12 +117,8 @@ class QuickScores:
         return self._desk
 
 
-def _request_id() -> str:
-    """Requests are told apart by it; it is not secret."""
-    return f"{random.getrandbits(64):016x}"
-
-
-def _lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+def head_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Headers as they stand in a reply's head."""
     return b"".join([b"%b: %b\r\n" % each for each in headers])
 
 

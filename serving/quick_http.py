@@ -15,7 +15,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from serving.connections import HeadWaits, PatientHttp
-from serving.quick import PATH, QUICK, WHOLE_WAY, QuickScores
+from serving.quick import PATH, QUICK, WHOLE_WAY, QuickScores, head_lines
 
 URL = PATH.encode()
 
@@ -72,7 +72,9 @@ class QuickHttp(PatientHttp):
         reply.response_started = reply.response_complete = True
         head, request_id = self._quick.head(len(told), reply.keep_alive)
         if not self.transport.is_closing():
-            self.transport.write(b"HTTP/1.1 200 OK\r\n" + self._server_says() + head + told)
+            self.transport.write(
+                b"HTTP/1.1 200 OK\r\n" + head_lines(self.server_state.default_headers) + head + told
+            )
             if not reply.keep_alive:
                 self.transport.close()
         self._quick.note(perf_counter() - reply.began, request_id)
@@ -124,11 +126,6 @@ class QuickHttp(PatientHttp):
         super().on_headers_complete()
         if held:
             super().on_body(bytes(held))
-
-    def _server_says(self) -> bytes:
-        """The headers that uvicorn gives every reply (the date)."""
-        said = self.server_state.default_headers
-        return b"".join([part for name, value in said for part in (name, b": ", value, b"\r\n")])
 
 
 class QuickReply:

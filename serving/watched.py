@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import secrets
 from time import perf_counter, time_ns
 from typing import TYPE_CHECKING, Any
@@ -91,6 +92,11 @@ class Answered:
     def _flush(self) -> None:
         self._flushes = False
         flush_lines()
+
+
+def new_request_id() -> str:
+    """For who answers thousands a second: requests are told apart by it, and it is not secret."""
+    return f"{random.getrandbits(64):016x}"
 
 
 def route_of(scope: Scope) -> str:

@@ -16,6 +16,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from scoring.ledger.reading import as_sqlalchemys
+
 # SQLite takes 32,766 values in a statement; a table here has less than 40 columns.
 ROWS_AT_ONCE = 64
 
@@ -55,9 +57,7 @@ def _straight(connection: sa.Connection, sql: str, values: tuple[Any, ...]) -> l
     try:
         rows: list[Any] = driver.execute(sql, values).fetchall()
     except sqlite3.Error as error:
-        raise sa.exc.DBAPIError.instance(
-            sql, values, error, sqlite3.Error, dialect=connection.dialect
-        ) from error
+        raise as_sqlalchemys(connection.dialect, error) from error
     return rows
 
 

@@ -105,7 +105,7 @@ def reading(ledger: sa.Engine) -> Iterator[Read]:
         yield partial(_rows, driver)
     except ledger.dialect.loaded_dbapi.Error as error:
         pooled.invalidate(error)
-        raise _as_sqlalchemys(ledger, error) from error
+        raise as_sqlalchemys(ledger.dialect, error) from error
     finally:
         if begins and pooled.is_valid:
             driver.autocommit = False
@@ -116,8 +116,8 @@ def _rows(driver: Any, statement: Written, values: Mapping[str, Any]) -> list[tu
     return statement.told(driver.execute(statement.sql, statement.taken(values)).fetchall())
 
 
-def _as_sqlalchemys(ledger: sa.Engine, error: Exception) -> BaseException:
-    dialect = ledger.dialect
+def as_sqlalchemys(dialect: sa.Dialect, error: Exception) -> BaseException:
+    """An error of the database's driver as SQLAlchemy tells it, without the values."""
     return sa.exc.DBAPIError.instance(
         None, None, error, dialect.loaded_dbapi.Error, hide_parameters=True, dialect=dialect
     )

@@ -9,7 +9,6 @@ too, it hands on whole to the application. A ranking that has to be made again f
 from __future__ import annotations
 
 import asyncio
-import random
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -24,7 +23,7 @@ from serving.access import visitor_of
 from serving.console.page import HEADERS
 from serving.console.work_list import Asked, queue_text
 from serving.headers import safe_headers
-from serving.watched import Answered
+from serving.watched import Answered, new_request_id
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
@@ -63,7 +62,7 @@ class QuickQueue:
         if page is None:
             await self.app(scope, receive, send)
             return
-        request_id = f"{random.getrandbits(64):016x}"  # told apart by it, not kept secret
+        request_id = new_request_id()
         own = ((b"content-length", str(len(page)).encode()), (b"x-request-id", request_id.encode()))
         await send(
             {"type": "http.response.start", "status": 200, "headers": [*self._headers, *own]}
